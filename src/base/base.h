@@ -1,0 +1,49 @@
+/* What every layer stands on: error results with their text, time spans, and the test hooks. */
+#ifndef MP__BASE_H
+#define MP__BASE_H
+
+#include <mp/errors.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* Records a failure of a public call for mp_error_detail() and returns `code`. The function that
+   decides that a public call fails calls one of the two; internal functions whose failure a
+   caller may swallow return bare codes. */
+int mp__fail(int code);
+int mp__failf(int code, const char *format, ...) MP_PRINTF(2, 3);
+
+/* How mp_check_ ends the program: exit(status) unless a layer above knows better. */
+extern void (*mp__leave)(int status);
+
+/* A moment of the monotonic clock in nanoseconds. Two values are no moments: 0 lies in the past
+   (try once), MP__NEVER does not come. */
+typedef int64_t mp__moment;
+#define MP__NEVER INT64_MAX
+#define MP__MS ((int64_t)1000000)
+#define MP__SECOND ((int64_t)1000000000)
+
+/* Turns the public form of a timeout into nanoseconds, MP__NEVER for infinity. MP_EINVAL: NaN. */
+int mp__span_of(double seconds, int64_t *span);
+
+bool mp__size_mul(size_t a, size_t b, size_t *product);
+bool mp__size_add(size_t a, size_t b, size_t *sum);
+
+/* Python's repr of a float: the fewest digits that read back as the same number. */
+void mp__float_repr(double x, char text[40]);
+/* Python's repr of a str and of bytes. */
+void mp__str_print(FILE *out, const char *text);
+void mp__bytes_print(FILE *out, const char *p, size_t n);
+
+/* Marked steps: between any two stores to shared memory the kill tests can stop a process here.
+   Compiled into the test twin of the library only. */
+#ifdef MP_STEPS
+extern void (*mp__step_hook)(const char *name);
+void mp__step(const char *name);
+#else
+#define mp__step(name) ((void)0)
+#endif
+
+#endif

@@ -1,0 +1,255 @@
+/* The table of live processes, and who is dead.
+ *
+ * How it works
+ *   A process of the tree is a slot and a generation. The slot's word says all that decides:
+ *       generation:31 | starter's generation (low bits):19 | starter's slot:12 | state:2
+ *   FREE -> STARTING   by the starter, before its fork, naming the starter; generation + 1
+ *   STARTING -> LIVE   by the child, once it holds the byte of the life file
+ *   FREE -> LIVE       by a process that enters by itself and holds the byte already
+ *   STARTING, LIVE -> FREE   by whoever reaped the process or found it dead
+ *   all by CAS, so of a late child and a sweeper, or of two sweepers, exactly one wins; the child
+ *   that loses leaves.
+ *
+ *   What a death leaves: a slot in STARTING has held nothing, and it is free again once its
+ *   starter is dead too; a slot in LIVE whose process died is "dead" to all who ask, until the
+ *   reaper, or a starter that finds no free slot, frees it. Words that name the dead keep the old
+ *   generation and are dead for ever.
+ *
+ *   Evidence of life, in this order: the generation; the byte lock, which the kernel drops at
+ *   death, before the parent can reap; where the byte is free, the start time of the process with
+ *   that number (it may have closed its descriptors, or called exec). Without any evidence nobody
+ *   is called dead.
+ */
+#include "memory/arena.h"
+
+#include <mp/timeout.h>
+#include <unistd.h>
+
+enum { SLOT_FREE, SLOT_STARTING, SLOT_LIVE };
+
+#define EXIT_RECORDED (UINT32_C(1) << 31)
+#define LOW_GENERATION ((UINT64_C(1) << 19) - 1)
+
+static uint64_t generation_of(uint64_t word)
+{
+    return word >> 33;
+}
+
+static unsigned state_of(uint64_t word)
+{
+    return (unsigned)(word & 3);
+}
+
+static uint64_t slot_word(uint64_t generation, mp__owner starter, unsigned state)
+{
+    return generation << 33 | ((starter >> MP__SLOT_BITS) & LOW_GENERATION) << 14 |
+           (starter & (MP__SLOTS - 1)) << 2 | state;
+}
+
+static unsigned owner_slot(mp__owner owner)
+{
+    return (unsigned)(owner & (MP__SLOTS - 1));
+}
+
+static uint64_t owner_generation(mp__owner owner)
+{
+    return owner >> MP__SLOT_BITS;
+}
+
+/* Relaxed is enough for the fields beside the word: they are evidence that is weighed, and the
+   word itself is read and changed with acquire and release. */
+static void slot_reset(struct mp__slot *slot, pid_t pid, uint64_t born_until)
+{
+    atomic_store_explicit(&slot->exit_record, 0, memory_order_relaxed);
+    atomic_store_explicit(&slot->pid, pid, memory_order_relaxed);
+    atomic_store_explicit(&slot->born_until, born_until, memory_order_relaxed);
+}
+
+static bool slot_is_abandoned(unsigned index, uint64_t word)
+{
+    if (state_of(word) == SLOT_LIVE)
+        return mp__dead(generation_of(word) << MP__SLOT_BITS | index);
+    unsigned starter_slot = (unsigned)(word >> 2 & (MP__SLOTS - 1));
+    uint64_t starter_low = word >> 14 & LOW_GENERATION;
+    uint64_t now = generation_of(atomic_load(&mp__slots()[starter_slot].word));
+    return (now & LOW_GENERATION) != starter_low || mp__dead(now << MP__SLOT_BITS | starter_slot);
+}
+
+/* Claims slot `index` if it is free, or abandoned and `sweep` is set: its new owner, or 0. */
+static mp__owner slot_claim(unsigned index, mp__owner starter, unsigned state, bool sweep)
+{
+    _Atomic uint64_t *word = &mp__slots()[index].word;
+    uint64_t seen = atomic_load(word);
+    if (state_of(seen) != SLOT_FREE) {
+        if (!sweep || !slot_is_abandoned(index, seen))
+            return 0;
+        uint64_t freed = slot_word(generation_of(seen), 0, SLOT_FREE);
+        if (!atomic_compare_exchange_strong(word, &seen, freed))
+            return 0;
+        seen = freed;
+    }
+    uint64_t generation = (generation_of(seen) + 1) & (((uint64_t)1 << 31) - 1);
+    if (generation == 0)
+        generation = 1;
+    if (!atomic_compare_exchange_strong(word, &seen, slot_word(generation, starter, state)))
+        return 0;
+    return generation << MP__SLOT_BITS | index;
+}
+
+/* Round robin, so that a slot's generation lasts. */
+static unsigned slot_next(void)
+{
+    return atomic_fetch_add_explicit(&mp__arena->life_cursor, 1, memory_order_relaxed) &
+           (MP__SLOTS - 1);
+}
+
+int mp__life_take(mp__owner starter, mp__owner *out)
+{
+    for (unsigned i = 0; i < 2 * MP__SLOTS; i++) {
+        mp__owner owner = slot_claim(slot_next(), starter, SLOT_STARTING, i >= MP__SLOTS);
+        if (owner == 0)
+            continue;
+        mp__step("life.taken");
+        struct mp__slot *slot = &mp__slots()[owner_slot(owner)];
+        slot_reset(slot, 0, 0);
+        atomic_store_explicit(&slot->born_from, mp__boot_now(), memory_order_relaxed);
+        *out = owner;
+        return 0;
+    }
+    return MP_ENOSLOT;
+}
+
+void mp__life_started(mp__owner owner, pid_t pid)
+{
+    struct mp__slot *slot = &mp__slots()[owner_slot(owner)];
+    atomic_store_explicit(&slot->pid, pid, memory_order_relaxed);
+    atomic_store_explicit(&slot->born_until, mp__boot_now(), memory_order_relaxed);
+}
+
+static void self_become(mp__owner owner)
+{
+    atomic_store_explicit(&mp__self->owner, owner, memory_order_release);
+}
+
+int mp__life_adopt(mp__owner owner)
+{
+    unsigned index = owner_slot(owner);
+    struct mp__slot *slot = &mp__slots()[index];
+    mp__moment give_up = mp__moment_in(MP__SECOND);
+    /* a process that entered by itself may hold the byte for a moment, to find the slot taken */
+    while (!mp__lifefile_hold(&mp__arena->life, index) && !mp__moment_passed(give_up))
+        mp_sleep(0.0001);
+    mp__step("life.held");
+    atomic_store_explicit(&slot->pid, getpid(), memory_order_relaxed);
+    uint64_t seen = atomic_load(&slot->word);
+    if (generation_of(seen) != owner_generation(owner) || state_of(seen) != SLOT_STARTING ||
+        !atomic_compare_exchange_strong(&slot->word, &seen,
+                                        slot_word(owner_generation(owner), 0, SLOT_LIVE)))
+        return MP_ESTATE;
+    mp__step("life.live");
+    self_become(owner);
+    return 0;
+}
+
+/* Enters a process that nobody started: holds the byte first, so that LIVE is never without. */
+int mp__life_enter(void)
+{
+    for (unsigned i = 0; i < 2 * MP__SLOTS; i++) {
+        unsigned index = slot_next();
+        if (state_of(atomic_load(&mp__slots()[index].word)) != SLOT_FREE && i < MP__SLOTS)
+            continue;
+        if (!mp__lifefile_hold(&mp__arena->life, index))
+            continue;
+        mp__step("life.entering");
+        mp__owner owner = slot_claim(index, 0, SLOT_LIVE, i >= MP__SLOTS);
+        if (owner == 0) {
+            mp__lifefile_drop(&mp__arena->life, index);
+            continue;
+        }
+        mp__step("life.entered");
+        struct mp__slot *slot = &mp__slots()[index];
+        /* a process that gets this number later has a start time after this moment */
+        slot_reset(slot, getpid(), mp__boot_now());
+        atomic_store_explicit(&slot->born_from, 0, memory_order_relaxed);
+        self_become(owner);
+        return 0;
+    }
+    return MP_ENOSLOT;
+}
+
+void mp__life_release(mp__owner owner)
+{
+    _Atomic uint64_t *word = &mp__slots()[owner_slot(owner)].word;
+    uint64_t seen = atomic_load(word);
+    while (generation_of(seen) == owner_generation(owner) && state_of(seen) != SLOT_FREE)
+        if (atomic_compare_exchange_strong(word, &seen,
+                                           slot_word(owner_generation(owner), 0, SLOT_FREE)))
+            return;
+}
+
+bool mp__gone(mp__owner owner)
+{
+    uint64_t word = atomic_load(&mp__slots()[owner_slot(owner)].word);
+    return generation_of(word) != owner_generation(owner) || state_of(word) == SLOT_FREE;
+}
+
+static bool start_fits(const struct mp__slot *slot, uint64_t start)
+{
+    uint64_t from = atomic_load_explicit(&slot->born_from, memory_order_relaxed);
+    uint64_t until = atomic_load_explicit(&slot->born_until, memory_order_relaxed);
+    return start >= from && (until == 0 || start <= until);
+}
+
+static bool slot_is_dead(unsigned index)
+{
+    const struct mp__slot *slot = &mp__slots()[index];
+    enum mp__sign sign = mp__lifefile_look(&mp__arena->life, index);
+    if (sign == MP__SIGN_HELD)
+        return false;
+    uint64_t start = 0;
+    pid_t pid = atomic_load_explicit(&slot->pid, memory_order_relaxed);
+    switch (mp__process_trace(pid, &start)) {
+    case MP__TRACE_GONE:
+        return true;
+    case MP__TRACE_RUNS:
+        return !start_fits(slot, start);
+    default:
+        return sign == MP__SIGN_FREE;
+    }
+}
+
+bool mp__dead(mp__owner owner)
+{
+    if (owner == mp__self_owner())
+        return false;
+    uint64_t word = atomic_load(&mp__slots()[owner_slot(owner)].word);
+    if (generation_of(word) != owner_generation(owner) || state_of(word) == SLOT_FREE)
+        return true;
+    return state_of(word) == SLOT_LIVE && slot_is_dead(owner_slot(owner));
+}
+
+unsigned mp__life_count(void)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < MP__SLOTS; i++)
+        n += state_of(atomic_load(&mp__slots()[i].word)) != SLOT_FREE;
+    return n;
+}
+
+void mp__life_record_exit(int code)
+{
+    mp__owner owner = mp__self_owner();
+    if (owner != 0)
+        atomic_store_explicit(&mp__slots()[owner_slot(owner)].exit_record,
+                              EXIT_RECORDED | (uint32_t)(code & 0xff), memory_order_release);
+}
+
+bool mp__life_exit_recorded(mp__owner owner, int *code)
+{
+    uint32_t record =
+        atomic_load_explicit(&mp__slots()[owner_slot(owner)].exit_record, memory_order_acquire);
+    if (mp__gone(owner) || (record & EXIT_RECORDED) == 0)
+        return false;
+    *code = (int)(record & 0xff);
+    return true;
+}

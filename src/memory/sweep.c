@@ -1,0 +1,158 @@
+/* What the dead leave in the heap, and the walk that checks it.
+ *
+ * How it works
+ *   A block or run in TRANSIT belongs to the process it names while that lives; if it is dead the
+ *   sweep frees it. A run IN an object lives while that object's block is the program's or still
+ *   being built by somebody alive, and names the run; else the sweep frees it. Both changes are a
+ *   CAS from the word that was judged, so a sweep never takes what has moved on; a death inside
+ *   the sweep leaves work for the next.
+ */
+#include "memory/arena.h"
+
+/* Many words name the same process: ask once. */
+struct verdict {
+    mp__owner owner;
+    bool dead;
+};
+
+static bool is_dead(struct verdict *last, mp__owner owner)
+{
+    if (last->owner != owner)
+        *last = (struct verdict){owner, mp__dead(owner)};
+    return last->dead;
+}
+
+static void slab_sweep(struct mp__slab *slab, struct verdict *last)
+{
+    bool changed = false;
+    for (uint32_t i = 0; i < slab->count; i++) {
+        uint64_t seen = atomic_load(&slab->state[i]);
+        if (mp__entry_state(seen) == MP__TRANSIT && is_dead(last, mp__entry_low(seen)))
+            changed |=
+                atomic_compare_exchange_strong(&slab->state[i], &seen, mp__entry(MP__FREE, 1, 0));
+    }
+    if (changed)
+        mp__slab_recount(slab);
+}
+
+static bool attached_is_orphan(size_t granule, uint64_t entry, struct verdict *last)
+{
+    struct mp__object *parent =
+        (struct mp__object *)(void *)((char *)mp__arena + mp__entry_low(entry) * 64);
+    uint64_t state = atomic_load(mp__slab_state_of(parent));
+    if (atomic_load(&parent->attached) != granule || mp__entry_state(state) == MP__FREE)
+        return true;
+    return mp__entry_state(state) == MP__TRANSIT && is_dead(last, mp__entry_low(state));
+}
+
+static void run_sweep(size_t granule, struct verdict *last)
+{
+    _Atomic uint64_t *word = &mp__runs()[granule];
+    uint64_t seen = atomic_load(word);
+    bool orphan = mp__entry_state(seen) == MP__TRANSIT
+                      ? is_dead(last, mp__entry_low(seen))
+                      : mp__entry_state(seen) == MP__IN && attached_is_orphan(granule, seen, last);
+    if (!orphan)
+        return;
+    uint64_t mine = mp__entry(MP__TRANSIT, mp__entry_granules(seen), mp__self_owner());
+    if (atomic_compare_exchange_strong(word, &seen, mine))
+        mp__run_free(granule);
+}
+
+/* Calls `visit` for every run, first the slabs, then the others: blocks before what is in them. */
+static void runs_visit(bool slabs, struct verdict *last)
+{
+    for (size_t i = mp__arena->first; i < mp__arena->granules;) {
+        uint64_t entry = atomic_load(&mp__runs()[i]);
+        bool is_slab = mp__entry_state(entry) == MP__SLAB;
+        if (is_slab && slabs)
+            slab_sweep(mp__slab_at(i), last);
+        else if (!is_slab && !slabs)
+            run_sweep(i, last);
+        i += mp__entry_granules(entry);
+    }
+}
+
+void mp__heap_sweep(void)
+{
+    uint64_t me;
+    if (mp__arena == NULL || mp__heap_lock(&me) != 0)
+        return;
+    struct verdict last = {mp__self_owner(), false};
+    runs_visit(true, &last);
+    mp__step("sweep.slabs");
+    runs_visit(false, &last);
+    mp__step("sweep.runs");
+    mp__heap_unlock(me);
+}
+
+static void slab_wake_heirs(struct mp__slab *slab, mp__owner owner)
+{
+    for (uint32_t i = 0; i < slab->count; i++) {
+        if (mp__entry_state(atomic_load(&slab->state[i])) != MP__OBJECT)
+            continue;
+        struct mp__object *object = mp__slab_block(slab, i);
+        if (mp__owner_of(atomic_load(&object->word)) == owner)
+            mp__gate_post(&object->gate[0]);
+    }
+}
+
+void mp__heap_wake_heirs(mp__owner owner)
+{
+    uint64_t me;
+    if (mp__arena == NULL || mp__heap_lock(&me) != 0)
+        return;
+    for (size_t i = mp__arena->first; i < mp__arena->granules;) {
+        uint64_t entry = atomic_load(&mp__runs()[i]);
+        if (mp__entry_state(entry) == MP__SLAB &&
+            mp__class_is_object((unsigned)mp__entry_low(entry)))
+            slab_wake_heirs(mp__slab_at(i), owner);
+        i += mp__entry_granules(entry);
+    }
+    mp__heap_unlock(me);
+}
+
+static bool run_is_valid(size_t i, uint64_t entry, struct mp__heap_count *count)
+{
+    size_t n = mp__entry_granules(entry);
+    count->granules += n;
+    switch (mp__entry_state(entry)) {
+    case MP__FREE:
+        count->free_granules += n;
+        count->free_runs++;
+        return true;
+    case MP__TRANSIT:
+        count->building++;
+        return true;
+    case MP__OBJECT:
+    case MP__IN:
+        count->runs++;
+        return true;
+    case MP__SLAB:
+        count->slabs++;
+        return n == 1 && mp__slab_at(i)->class_index == mp__entry_low(entry) &&
+               mp__slab_is_valid(mp__slab_at(i), count);
+    }
+    return false;
+}
+
+bool mp__heap_is_valid(struct mp__heap_count *count)
+{
+    uint64_t me;
+    struct mp__heap_count none;
+    if (count == NULL)
+        count = &none;
+    *count = (struct mp__heap_count){0};
+    if (mp__heap_lock(&me) != 0)
+        return false;
+    bool valid = true;
+    size_t i = mp__arena->first;
+    while (valid && i < mp__arena->granules) {
+        uint64_t entry = atomic_load(&mp__runs()[i]);
+        valid = run_is_valid(i, entry, count);
+        i += mp__entry_granules(entry);
+    }
+    valid = valid && i == mp__arena->granules;
+    mp__heap_unlock(me);
+    return valid;
+}

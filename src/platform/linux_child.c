@@ -1,0 +1,197 @@
+/* Children and parents watched through process descriptors.
+ *
+ * How it works
+ *   A child costs no descriptor until somebody asks for its sentinel; a pidfd opened then belongs
+ *   to the right process if the child can still be waited for afterwards, as its number cannot be
+ *   used again before it is reaped. If it cannot, it has ended, and any descriptor that is
+ *   readable says so.
+ *   A process bound to its parent is sent SIGRTMAX when the thread that forked it ends; the
+ *   handler looks whether the process is gone too. The kernel sends the signal again at the end
+ *   of the next thread, so a parent that goes on after that thread is no false alarm.
+ */
+#include "platform/platform.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int pidfd_of(pid_t pid)
+{
+#ifdef SYS_pidfd_open
+    return (int)syscall(SYS_pidfd_open, pid, 0);
+#else
+    (void)pid;
+    errno = ENOSYS;
+    return -1;
+#endif
+}
+
+/* A descriptor that is readable from the start. */
+static int readable_fd(void)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return -errno;
+    close(ends[1]);
+    return ends[0];
+}
+
+static bool child_is_waitable(pid_t pid)
+{
+    siginfo_t info;
+    return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+int mp__child_prepare(struct mp__child *child)
+{
+    *child = (struct mp__child){.pid = 0, .sentinel = -1, .child_side = -1};
+    return 0;
+}
+
+void mp__child_started(struct mp__child *child, pid_t pid)
+{
+    child->pid = pid;
+}
+
+void mp__child_inside(struct mp__child *child)
+{
+    (void)child;
+}
+
+void mp__child_forget(struct mp__child *child)
+{
+    if (child->sentinel >= 0)
+        close(child->sentinel);
+    child->sentinel = -1;
+}
+
+int mp__child_sentinel(struct mp__child *child)
+{
+    if (child->sentinel >= 0)
+        return child->sentinel;
+    int fd = pidfd_of(child->pid);
+    if (fd < 0 && errno != ESRCH && child_is_waitable(child->pid))
+        return -errno;
+    if (fd >= 0 && !child_is_waitable(child->pid)) {
+        close(fd);
+        fd = -1;
+    }
+    if (fd < 0)
+        fd = readable_fd();
+    if (fd >= 0)
+        child->sentinel = fd;
+    return fd;
+}
+
+static void fd_await(int fd, mp__moment until)
+{
+    struct pollfd item = {.fd = fd, .events = POLLIN};
+    int64_t left = until == MP__NEVER ? MP__SECOND : until - mp__now();
+    if (left > MP__SECOND)
+        left = MP__SECOND;
+    if (left > 0)
+        poll(&item, 1, (int)((left + MP__MS - 1) / MP__MS));
+}
+
+static void nap(mp__moment until)
+{
+    int64_t slice = MP__SLICE_FIRST;
+    mp__moment end = mp__slice_end(&slice, until);
+    int64_t left = end - mp__now();
+    if (left > 0)
+        poll(NULL, 0, (int)((left + MP__MS - 1) / MP__MS));
+}
+
+void mp__child_await(struct mp__child *child, mp__moment until)
+{
+    if (until == MP__NEVER) {
+        /* the kernel's own notice of a death cannot be lost, so this wait needs no slices */
+        siginfo_t info;
+        waitid(P_PID, (id_t)child->pid, &info, WEXITED | WNOWAIT);
+        return;
+    }
+    int fd = mp__child_sentinel(child);
+    if (fd >= 0)
+        fd_await(fd, until);
+    else
+        nap(until);
+}
+
+bool mp__parent_await(pid_t parent, mp__moment until)
+{
+    int fd = pidfd_of(parent);
+    bool gone;
+    while (!(gone = getppid() != parent) && !mp__moment_passed(until)) {
+        if (fd >= 0)
+            fd_await(fd, until);
+        else
+            nap(until);
+    }
+    if (fd >= 0)
+        close(fd);
+    return gone;
+}
+
+static pid_t bound_parent;
+
+static void parent_thread_ended(int signal_number)
+{
+    (void)signal_number;
+    if (getppid() != bound_parent)
+        kill(getpid(), SIGKILL);
+}
+
+int mp__parent_bind(pid_t parent)
+{
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = parent_thread_ended;
+    action.sa_flags = SA_RESTART;
+    sigfillset(&action.sa_mask);
+    bound_parent = parent;
+    sigset_t one;
+    sigemptyset(&one);
+    sigaddset(&one, SIGRTMAX);
+    if (sigaction(SIGRTMAX, &action, NULL) != 0 ||
+        prctl(PR_SET_PDEATHSIG, (unsigned long)SIGRTMAX, 0, 0, 0) != 0 ||
+        pthread_sigmask(SIG_UNBLOCK, &one, NULL) != 0)
+        return -errno;
+    if (getppid() != parent)
+        kill(getpid(), SIGKILL);
+    return 0;
+}
+
+/* ---- exit -------------------------------------------------------------------------------- */
+
+static void (*last_handler)(int status);
+
+#ifdef __GLIBC__
+static void exit_with_status(int status, void *unused)
+{
+    (void)unused;
+    last_handler(status);
+}
+
+int mp__exit_register(void (*last)(int status))
+{
+    last_handler = last;
+    return on_exit(exit_with_status, NULL) == 0 ? 0 : -ENOMEM;
+}
+#else
+static void exit_without_status(void)
+{
+    last_handler(-1);
+}
+
+int mp__exit_register(void (*last)(int status))
+{
+    last_handler = last;
+    return atexit(exit_without_status) == 0 ? 0 : -ENOMEM;
+}
+#endif

@@ -1,0 +1,124 @@
+/* Everything the system differs in: what each call promises, on every system.
+ *
+ * Each group has a portable form (portable_*.c) and, where Linux has something better, a Linux
+ * form (linux_*.c); the build picks one of each pair (option LIBMP_PORTABLE). Calls return 0 or a
+ * negative code unless they say otherwise. "A death" is a SIGKILL inside the call.
+ */
+#ifndef MP__PLATFORM_H
+#define MP__PLATFORM_H
+
+#include "base/base.h"
+
+#include <semaphore.h>
+#include <signal.h>
+#include <sys/types.h>
+
+/* ---- time ------------------------------------------------------------------------------- */
+
+mp__moment mp__now(void);
+mp__moment mp__moment_in(int64_t span); /* saturates to MP__NEVER; a span of 0 gives 0 */
+int mp__moment_of(double seconds, mp__moment *until);
+bool mp__moment_passed(mp__moment until);
+
+/* A waiter's slices: 10 ms, doubling to 80 ms. mp__slice_end never lies beyond `until`. */
+#define MP__SLICE_FIRST (10 * MP__MS)
+mp__moment mp__slice_end(int64_t *slice, mp__moment until);
+
+/* ---- spinning --------------------------------------------------------------------------- */
+
+/* A bounded busy wait of about 3 us before a thread parks. Threads whose spins keep failing spin
+   less and less often; on one CPU nobody spins. */
+struct mp__spin {
+    mp__moment end;
+};
+bool mp__spin_begin(struct mp__spin *spin);
+bool mp__spin_again(struct mp__spin *spin);
+void mp__spin_ended(bool gained);
+
+/* ---- gates ------------------------------------------------------------------------------ */
+
+/* A parking place in shared memory that holds at most about one token. A token is a hint, never
+   the truth: waiters sleep in slices and look at the state again. A death of waker or woken loses
+   at most the token. A gate in zeroed memory becomes usable by mp__gate_init, once. */
+typedef union mp__gate {
+    sem_t sem;
+    unsigned char bytes[32];
+} mp__gate;
+
+int mp__gate_init(mp__gate *gate);
+void mp__gate_drain(mp__gate *gate);
+bool mp__gate_wait(mp__gate *gate, mp__moment until); /* true: took a token; false: time, signal */
+void mp__gate_post(mp__gate *gate);                   /* adds a token unless one is there */
+
+/* ---- memory ----------------------------------------------------------------------------- */
+
+/* Zeroed pages shared with every process forked later, at the same address; sparse: unused pages
+   cost nothing; left out of core dumps where the system can. NULL when refused. */
+void *mp__map_shared(size_t size);
+void mp__map_punch(void *p, size_t size); /* may give the pages back; contents become unknown */
+void mp__map_release(void *p, size_t size);
+
+/* Private pages that are zero again in every forked child, by the system if *wiped says so; if not,
+   `reset`, which runs in the children of fork(), has to do it. */
+void *mp__map_wiped(size_t size, void (*reset)(void), bool *wiped);
+
+size_t mp__memory_limit(void);  /* bytes shared memory may come to hold at all */
+size_t mp__address_limit(void); /* bytes of address space to ask for at most */
+
+int mp__entropy(void *p, size_t size);
+
+/* ---- signs of life ---------------------------------------------------------------------- */
+
+/* One unlinked file per tree of processes; each process holds a write lock on the byte with its
+   number, which the kernel drops when the process ends, before a parent can reap it. The record
+   lock is also dropped when the process closes any descriptor of the file: then, and only then,
+   the start time decides. A death while opening can leave an empty file in the portable form. */
+struct mp__lifefile {
+    int fd;
+    uint64_t device, inode;
+};
+enum mp__sign { MP__SIGN_HELD, MP__SIGN_FREE, MP__SIGN_UNKNOWN };
+
+int mp__lifefile_open(struct mp__lifefile *file);
+bool mp__lifefile_hold(const struct mp__lifefile *file, unsigned number); /* false: taken */
+void mp__lifefile_drop(const struct mp__lifefile *file, unsigned number);
+enum mp__sign mp__lifefile_look(const struct mp__lifefile *file, unsigned number);
+
+/* Start times are counted from boot; mp__boot_now brackets them. */
+enum mp__trace { MP__TRACE_RUNS, MP__TRACE_GONE, MP__TRACE_UNKNOWN };
+uint64_t mp__boot_now(void);                                  /* in the unit of start times */
+enum mp__trace mp__process_trace(pid_t pid, uint64_t *start); /* a corpse is GONE */
+
+/* ---- processes -------------------------------------------------------------------------- */
+
+/* fork() with stdio flushed before, no FILE locked, all signals blocked from before the fork in
+   both processes (*mask is the mask to restore), and in the child nothing left in the buffers of
+   stdin, stdout and stderr. */
+pid_t mp__fork(sigset_t *mask);
+
+/* A child as its parent sees it: how its end is noticed without SIGCHLD and without reaping. */
+struct mp__child {
+    pid_t pid;
+    int sentinel;   /* -1: none yet */
+    int child_side; /* the portable form's write end, else -1 */
+};
+int mp__child_prepare(struct mp__child *child); /* before the fork */
+void mp__child_started(struct mp__child *child, pid_t pid);
+void mp__child_inside(struct mp__child *child);  /* in the child itself */
+void mp__child_forget(struct mp__child *child);  /* closes what it opened */
+int mp__child_sentinel(struct mp__child *child); /* readable once it ended, or a code */
+void mp__child_await(struct mp__child *child, mp__moment until); /* returns early at any time */
+
+/* Waits until this process's parent is no longer `parent`; true if it is gone. */
+bool mp__parent_await(pid_t parent, mp__moment until);
+/* From now on this process is killed when `parent` ends, whatever it is doing. */
+int mp__parent_bind(pid_t parent);
+
+/* Runs `last` when this process exits, after all handlers registered later and before all
+   registered earlier; *status is what exit was given, or -1 where the system does not tell. */
+int mp__exit_register(void (*last)(int status));
+
+int mp__cpus_online(void);
+int mp__cpus_usable(void);
+
+#endif

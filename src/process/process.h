@@ -1,0 +1,78 @@
+/* The process object and the registry of this process's children, for the files of this folder. */
+#ifndef MP__PROCESS_H
+#define MP__PROCESS_H
+
+#include "memory/memory.h"
+#include "platform/platform.h"
+
+#include <mp/process.h>
+#include <mp/timeout.h>
+
+#define MP__PROCESS_MAGIC UINT32_C(0x4d505052)
+#define MP__NAME_MAX 255
+
+/* The life of a child in the process that created it. */
+enum mp__life { MP__INITIAL, MP__RUNNING, MP__ENDED, MP__CLOSED };
+
+/* Private to each process: a fork copies it, and the copy is no longer the creator's. All fields
+   below the name are guarded by the registry's lock once the child has been started. */
+struct mp_process {
+    uint32_t magic;
+    const char *type_name; /* as Python's repr names the class */
+    char name[MP__NAME_MAX + 1];
+    char lineage[64]; /* "1:2": second child of the first child of the first */
+    bool daemonic;
+    mp_target *target;
+    void *arg;
+    bool arg_is_copy;
+    unsigned char *authkey;
+    size_t authkey_size;
+    pid_t creator; /* 0: the first process, which nobody created */
+    _Atomic(enum mp__life) life;
+    mp__owner owner; /* its slot, while it runs */
+    struct mp__child child;
+    int exit_code;
+    int references;   /* the caller's, and the registry's while it runs */
+    mp_process *next; /* in the registry */
+};
+
+/* What a forked child must not inherit; it lies in the page that forks wipe. */
+struct mp__registry {
+    mp_process *children; /* started and not reaped, oldest first */
+    unsigned created;     /* for names */
+    bool exit_registered;
+};
+
+struct mp__registry *mp__registry_lock(void);
+void mp__registry_unlock(void);
+
+/* What a call wants, to be allowed or not by where the object stands (process.c). */
+enum mp__process_call {
+    MP__CALL_START,
+    MP__CALL_JOIN,
+    MP__CALL_ALIVE,
+    MP__CALL_SIGNAL,
+    MP__CALL_EXITCODE,
+    MP__CALL_CLOSE,
+    MP__CALL_SENTINEL,
+    MP__CALL_DAEMON,
+    MP__CALL_KEY,
+    MP__CALLS
+};
+int mp__process_verdict(const mp_process *p, enum mp__process_call call);
+
+extern mp_process *mp__process_current;
+extern mp_process mp__process_parent; /* magic 0 in the first process */
+
+void mp__process_release(mp_process *p); /* drops a reference; under the lock */
+int mp__authkey_inherit(mp_process *p);
+
+/* reap.c: under the lock; true if the child has ended. `*killed` is set when the caller should
+   call mp__process_bury, without the lock, for what a dead process may have left. */
+bool mp__process_reap(mp_process *p, mp__owner *killed);
+void mp__process_bury(mp__owner killed);
+void mp__children_reap(struct mp__registry *registry);
+/* Terminates the daemonic children, then joins all. */
+void mp__children_finish(void);
+
+#endif

@@ -1,0 +1,238 @@
+/* How children end: noticing it, their exit codes, and waiting for it.
+ *
+ * How it works
+ *   Only waitpid(the child's own pid) is ever called, without blocking and under the registry's
+ *   lock, so each child is reaped once; who waits does so outside the lock, for a notice, and
+ *   looks again. If somebody else reaped the child (a waitpid(-1) of the application, or SIGCHLD
+ *   ignored), waitpid says so, and the exit record in the child's slot still tells the code; a
+ *   child that left none ended in an unknown way.
+ *   Reaping frees the child's slot, which from then on is nobody's or somebody else's. After a
+ *   child that did not end by itself, what it held in the heap is swept, and who sleeps for a lock
+ *   of its is woken to take over.
+ */
+#include "process/process.h"
+
+#include <errno.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void registry_remove(struct mp__registry *registry, const mp_process *p)
+{
+    for (mp_process **at = &registry->children; *at != NULL; at = &(*at)->next)
+        if (*at == p) {
+            *at = p->next;
+            return;
+        }
+}
+
+static int code_of(int status)
+{
+    return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+bool mp__process_reap(mp_process *p, mp__owner *killed)
+{
+    int status = 0;
+    if (p->life != MP__RUNNING)
+        return true;
+    pid_t got = waitpid(p->child.pid, &status, WNOHANG);
+    if (got == 0 || (got < 0 && errno != ECHILD))
+        return false;
+    if (got > 0)
+        p->exit_code = code_of(status);
+    else if (!mp__life_exit_recorded(p->owner, &p->exit_code))
+        p->exit_code = MP_EXIT_UNKNOWN;
+    if (p->exit_code < 0)
+        *killed = p->owner;
+    mp__life_release(p->owner);
+    p->life = MP__ENDED;
+    registry_remove((struct mp__registry *)(void *)mp__self->room, p);
+    mp__process_release(p);
+    return true;
+}
+
+void mp__process_bury(mp__owner killed)
+{
+    if (killed == 0)
+        return;
+    mp__heap_sweep();
+    mp__heap_wake_heirs(killed);
+}
+
+void mp__children_reap(struct mp__registry *registry)
+{
+    mp_process *next;
+    for (mp_process *p = registry->children; p != NULL; p = next) {
+        mp__owner killed = 0;
+        next = p->next;
+        mp__process_reap(p, &killed);
+        if (killed != 0)
+            mp__process_bury(killed);
+    }
+}
+
+static int child_join(mp_process *p, mp__moment until)
+{
+    for (;;) {
+        mp__owner killed = 0;
+        mp__registry_lock();
+        bool ended = mp__process_reap(p, &killed);
+        if (!ended && until != MP__NEVER && until != 0)
+            mp__child_sentinel(&p->child); /* for the wait below; without one it takes naps */
+        struct mp__child child = p->child;
+        mp__registry_unlock();
+        mp__process_bury(killed);
+        if (ended)
+            return 0;
+        if (mp__moment_passed(until))
+            return MP_ETIMEOUT;
+        mp__child_await(&child, until);
+    }
+}
+
+int mp_process_join(mp_process *p, double timeout)
+{
+    mp__moment until;
+    int rc = mp__process_verdict(p, MP__CALL_JOIN);
+    if (rc == 0)
+        rc = mp__moment_of(timeout, &until);
+    if (rc == 0 && p == &mp__process_parent)
+        rc = mp__parent_await(p->child.pid, until) ? 0 : MP_ETIMEOUT;
+    else if (rc == 0)
+        rc = child_join(p, until);
+    return rc != 0 ? mp__fail(rc) : 0;
+}
+
+/* Looks once, whether the child runs. */
+static bool child_runs(mp_process *p)
+{
+    mp__owner killed = 0;
+    mp__registry_lock();
+    bool runs = p->life == MP__RUNNING && !mp__process_reap(p, &killed);
+    mp__registry_unlock();
+    mp__process_bury(killed);
+    return runs;
+}
+
+int mp_process_is_alive(mp_process *p)
+{
+    int rc = mp__process_verdict(p, MP__CALL_ALIVE);
+    if (rc != 0)
+        return mp__fail(rc);
+    if (p == mp__process_current)
+        return 1;
+    return p == &mp__process_parent ? getppid() == p->child.pid : child_runs(p);
+}
+
+int mp_process_exitcode(mp_process *p, int *code)
+{
+    int rc = mp__process_verdict(p, MP__CALL_EXITCODE);
+    if (rc != 0)
+        return mp__fail(rc);
+    if (p == mp__process_current || p->life == MP__INITIAL || child_runs(p))
+        return 0;
+    if (code != NULL)
+        *code = p->exit_code;
+    return 1;
+}
+
+static int child_signal(mp_process *p, int signal_number)
+{
+    int rc = mp__process_verdict(p, MP__CALL_SIGNAL);
+    if (rc != 0)
+        return mp__fail(rc);
+    mp__owner killed = 0;
+    mp__registry_lock();
+    /* not reaped, so the number is still the child's */
+    if (!mp__process_reap(p, &killed) && kill(p->child.pid, signal_number) != 0 && errno != ESRCH)
+        rc = -errno;
+    mp__registry_unlock();
+    mp__process_bury(killed);
+    return rc != 0 ? mp__fail(rc) : 0;
+}
+
+int mp_process_terminate(mp_process *p)
+{
+    return child_signal(p, SIGTERM);
+}
+
+int mp_process_kill(mp_process *p)
+{
+    return child_signal(p, SIGKILL);
+}
+
+int mp_process_interrupt(mp_process *p)
+{
+    return child_signal(p, SIGINT);
+}
+
+int mp_process_sentinel(mp_process *p)
+{
+    int rc = mp__process_verdict(p, MP__CALL_SENTINEL);
+    if (rc != 0)
+        return mp__fail(rc);
+    mp__registry_lock();
+    int fd = mp__child_sentinel(&p->child);
+    mp__registry_unlock();
+    return fd < 0 ? mp__fail(fd) : fd;
+}
+
+int mp_process_close(mp_process *p)
+{
+    int rc = mp__process_verdict(p, MP__CALL_CLOSE);
+    if (rc == 0 && p->life == MP__RUNNING && child_runs(p))
+        rc = mp__failf(MP_ESTATE, "cannot close a process while it is still running");
+    else if (rc != 0)
+        mp__fail(rc);
+    if (rc != 0)
+        return rc;
+    mp__registry_lock();
+    mp__child_forget(&p->child);
+    p->life = MP__CLOSED;
+    mp__registry_unlock();
+    return 0;
+}
+
+int mp_active_children(mp_process **buf, size_t cap)
+{
+    if (buf == NULL && cap > 0)
+        return mp__fail(MP_EINVAL);
+    int n = 0;
+    struct mp__registry *registry = mp__registry_lock();
+    mp__children_reap(registry);
+    for (mp_process *p = registry->children; p != NULL; p = p->next, n++)
+        if ((size_t)n < cap) {
+            p->references++;
+            buf[n] = p;
+        }
+    mp__registry_unlock();
+    return n;
+}
+
+/* A daemonic child that will not go by SIGTERM is killed after this long. */
+#define GRACE (5 * MP__SECOND)
+
+static void child_finish(mp_process *p)
+{
+    mp__moment grace = mp__moment_in(GRACE);
+    if (p->daemonic && child_join(p, grace) == MP_ETIMEOUT)
+        child_signal(p, SIGKILL);
+    child_join(p, MP__NEVER);
+}
+
+void mp__children_finish(void)
+{
+    struct mp__registry *registry = mp__registry_lock();
+    for (mp_process *p = registry->children; p != NULL; p = p->next)
+        if (p->daemonic)
+            kill(p->child.pid, SIGTERM);
+    mp_process *p;
+    while ((p = registry->children) != NULL) {
+        p->references++;
+        mp__registry_unlock();
+        child_finish(p);
+        mp__registry_lock();
+        mp__process_release(p);
+    }
+    mp__registry_unlock();
+}

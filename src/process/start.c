@@ -1,0 +1,168 @@
+/* How children begin, and how they leave.
+ *
+ * How it works
+ *   The parent takes a slot for the child (STARTING), forks with all signals blocked and the
+ *   registry locked, and enters the child in the registry. The child, before it runs anything
+ *   else, holds its byte of the life file and turns its slot LIVE; if it cannot, somebody who
+ *   found its starter dead has freed the slot, and the child leaves.
+ *   A child leaves by exit(): the handlers it registered itself run, then the one that was
+ *   registered before them, first thing in the child. That one ends the child's own children,
+ *   flushes, writes the exit record and calls _exit, so the handlers of the parent never run.
+ *
+ *   A death of the starter leaves: before the fork a slot in STARTING, which the next starter that
+ *   finds none free sweeps; after it a child as whole as any, an orphan.
+ */
+#include "process/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What a child was asked to leave with, where exit handlers are not told. */
+static int leave_status = -1;
+
+static void leave(int status)
+{
+    leave_status = status & 0xff;
+    exit(leave_status);
+}
+
+static void child_last(int status)
+{
+    if (status < 0)
+        status = leave_status;
+    if (status < 0)
+        return; /* exit() in the child on a libc that does not tell its status */
+    mp__children_finish();
+    fflush(stdout);
+    fflush(stderr);
+    mp__life_record_exit(status);
+    mp__step("process.recorded");
+    _exit(status);
+}
+
+static void first_last(void)
+{
+    mp__children_finish();
+}
+
+static const char *name_of_this(void)
+{
+    return mp__process_current->name;
+}
+
+/* A child must not take the parent's input away. */
+static void stdin_close(void)
+{
+    close(STDIN_FILENO);
+    int fd = open("/dev/null", O_RDONLY);
+    if (fd > STDIN_FILENO)
+        close(fd);
+    clearerr(stdin);
+}
+
+static void parent_describe(const mp_process *creator, pid_t pid)
+{
+    mp__process_parent = (mp_process){
+        .magic = MP__PROCESS_MAGIC,
+        .type_name = "_ParentProcess",
+        .daemonic = creator->daemonic,
+        .life = MP__RUNNING,
+        .child = {.pid = pid, .sentinel = -1, .child_side = -1},
+        .references = 1,
+    };
+    memcpy(mp__process_parent.name, creator->name, sizeof creator->name);
+}
+
+/* Descriptors by which the parent watches others; the child's own side stays open. */
+static void siblings_forget(mp_process *siblings)
+{
+    for (mp_process *p = siblings; p != NULL; p = p->next)
+        mp__child_forget(&p->child);
+}
+
+static void child_run(mp_process *p, mp__owner owner, mp_process *siblings, pid_t parent,
+                      const sigset_t *mask)
+{
+    mp__step("process.forked");
+    if (mp__life_adopt(owner) != 0)
+        _exit(1);
+    mp__child_inside(&p->child);
+    siblings_forget(siblings);
+    parent_describe(mp__process_current, parent);
+    mp__process_current = p;
+    mp__self_name = name_of_this;
+    mp__leave = leave;
+    mp__exit_register(child_last);
+    stdin_close();
+    pthread_sigmask(SIG_SETMASK, mask, NULL);
+    if (p->daemonic)
+        mp__parent_bind(parent);
+    leave(p->target(p->arg));
+}
+
+/* Under the registry's lock. */
+static int child_fork(mp_process *p, struct mp__registry *registry)
+{
+    uint64_t me;
+    sigset_t mask;
+    pid_t parent = getpid();
+    int rc = mp__self_word(&me);
+    if (rc == 0)
+        rc = mp__life_take(mp__owner_of(me), &p->owner);
+    if (rc != 0)
+        return rc;
+    rc = mp__child_prepare(&p->child);
+    if (rc != 0) {
+        mp__life_release(p->owner);
+        return rc;
+    }
+    mp_process *siblings = registry->children;
+    pid_t pid = mp__fork(&mask);
+    if (pid == 0)
+        child_run(p, p->owner, siblings, parent, &mask);
+    int error = errno;
+    if (pid > 0) {
+        mp__life_started(p->owner, pid);
+        mp__child_started(&p->child, pid);
+    } else {
+        mp__life_release(p->owner);
+        mp__child_forget(&p->child);
+    }
+    pthread_sigmask(SIG_SETMASK, &mask, NULL);
+    return pid > 0 ? 0 : -error;
+}
+
+static void registry_add(struct mp__registry *registry, mp_process *p)
+{
+    mp_process **at = &registry->children;
+    while (*at != NULL)
+        at = &(*at)->next;
+    *at = p;
+    p->next = NULL;
+    p->references++;
+    p->life = MP__RUNNING;
+    /* a child has its own last handler already; the first process joins its children at exit */
+    if (!registry->exit_registered && mp__process_parent.magic == 0)
+        registry->exit_registered = atexit(first_last) == 0;
+}
+
+int mp_process_start(mp_process *p)
+{
+    int rc = mp__process_verdict(p, MP__CALL_START);
+    if (rc == 0 && mp__process_current->daemonic)
+        rc = mp__failf(MP_ESTATE, "daemonic processes are not allowed to have children");
+    else if (rc != 0)
+        mp__fail(rc);
+    if (rc != 0)
+        return rc;
+    struct mp__registry *registry = mp__registry_lock();
+    mp__children_reap(registry);
+    rc = p->life == MP__INITIAL ? child_fork(p, registry) : MP_ESTATE;
+    if (rc == 0)
+        registry_add(registry, p);
+    mp__registry_unlock();
+    return rc != 0 ? mp__fail(rc) : 0;
+}

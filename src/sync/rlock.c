@@ -1,0 +1,96 @@
+/* RLock: a word lock that its holder may take again.
+ *
+ * How it works
+ *   The word names the holding thread, so a holder knows itself by the word alone. The depth is
+ *   written by the holder only, and set to 1 by every fresh taker: what a dead holder left in it
+ *   does not count. A death leaves the word with the dead's name; the heir starts at depth 1.
+ */
+#include "sync/sync.h"
+
+#include <stdio.h>
+
+int mp_rlock_create(mp_rlock **out)
+{
+    return mp__plain_create(MP__KIND_RLOCK, out);
+}
+
+/* Relaxed throughout for the depth: only the holder reads and writes it. */
+static void depth_set(struct mp__object *object, uint32_t depth)
+{
+    atomic_store_explicit(&object->depth, depth, memory_order_relaxed);
+}
+
+int mp__rlock_hold(struct mp__object *object, uint64_t me, double timeout)
+{
+    if (mp__held_by(object, me)) {
+        uint32_t depth = atomic_load_explicit(&object->depth, memory_order_relaxed);
+        if (timeout != timeout)
+            return MP_EINVAL;
+        if (depth == UINT32_MAX)
+            return MP_EOVERFLOW;
+        depth_set(object, depth + 1);
+        return 0;
+    }
+    int rc = mp__hold(object, me, timeout);
+    if (rc >= 0)
+        depth_set(object, 1);
+    return rc;
+}
+
+int mp__rlock_drop(struct mp__object *object, uint64_t me)
+{
+    if (!mp__held_by(object, me))
+        return MP_ESTATE;
+    uint32_t depth = atomic_load_explicit(&object->depth, memory_order_relaxed);
+    depth_set(object, depth - 1);
+    mp__step("rlock.dropping");
+    return depth > 1 ? 0 : mp__word_release(&object->word, &object->gate[0], me);
+}
+
+int mp_rlock_acquire(mp_rlock *rlock, double timeout)
+{
+    uint64_t me;
+    int rc = mp__rlock_check(rlock);
+    if (rc == 0)
+        rc = mp__self_word(&me);
+    if (rc == 0)
+        rc = mp__rlock_hold(&rlock->object, me, timeout);
+    return mp__result(rc);
+}
+
+int mp_rlock_release(mp_rlock *rlock)
+{
+    uint64_t me;
+    int rc = mp__rlock_check(rlock);
+    if (rc == 0)
+        rc = mp__self_word(&me);
+    if (rc == 0)
+        rc = mp__rlock_drop(&rlock->object, me);
+    return mp__result(rc);
+}
+
+bool mp_rlock_locked(mp_rlock *rlock)
+{
+    return mp__rlock_check(rlock) == 0 && atomic_load(&rlock->object.word) != 0;
+}
+
+bool mp_rlock_recovered(mp_rlock *rlock)
+{
+    return mp__rlock_check(rlock) == 0 && (atomic_load(&rlock->object.word) & MP__TOLD) != 0;
+}
+
+/* The lock of a value or an array ends with it, not by itself. */
+void mp_rlock_destroy(mp_rlock *rlock)
+{
+    mp__plain_destroy(MP__KIND_RLOCK, rlock);
+}
+
+int mp_rlock_repr(mp_rlock *rlock, char *buf, size_t n)
+{
+    char text[400];
+    int rc = mp__rlock_check(rlock);
+    if (rc != 0 || (buf == NULL && n > 0))
+        return mp__fail(rc != 0 ? rc : MP_EINVAL);
+    mp__rlock_text(&rlock->object, text, sizeof text);
+    return snprintf(buf, n, "%s", text);
+}

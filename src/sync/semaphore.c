@@ -1,0 +1,175 @@
+/* Semaphore: a count in one word, or, when asked to reclaim, units.
+ *
+ * How it works
+ *   word = sleepers:1 | value; acquire and release are one CAS each. A unit may mean "an item is
+ *   there", so nothing remembers who took it and nothing comes back from the dead. The sleepers
+ *   bit works as in the word lock: set before parking, cleared by the release that posts, set
+ *   again by a taker that slept, which also passes a token on while there is value left.
+ *   A death leaves the value as it was or as it should be; a lost token costs a slice.
+ */
+#include "sync/units.h"
+
+#include <limits.h>
+#include <stdio.h>
+
+struct mp_semaphore {
+    struct mp__units units; /* detail: 1 if it reclaims, and then only has it units */
+};
+
+#define VALUE(word) ((word) & ~MP__SLEEPERS)
+
+static bool reclaims(const mp_semaphore *semaphore)
+{
+    return semaphore->units.object.detail != 0;
+}
+
+int mp_semaphore_create(mp_semaphore **out, unsigned value, const mp_semaphore_options *options)
+{
+    bool reclaim = options != NULL && options->reclaim;
+    if (value > INT_MAX)
+        return mp__fail(MP_EOVERFLOW);
+    if (out == NULL || (reclaim && value > MP__UNITS_MAX))
+        return mp__fail(MP_EINVAL);
+    mp_semaphore *semaphore;
+    int rc = mp__units_create(MP__KIND_SEMAPHORE, reclaim ? value : 0, reclaim ? MP__UNITS_MAX : 0,
+                              &semaphore);
+    if (rc != 0)
+        return mp__fail(rc);
+    semaphore->units.object.detail = reclaim;
+    if (!reclaim)
+        atomic_store(&semaphore->units.object.word, value);
+    mp__object_publish(semaphore, MP__KIND_SEMAPHORE);
+    *out = semaphore;
+    return 0;
+}
+
+/* Takes one from the word if there is one; `kept` is the sleepers bit of a taker that slept. */
+static bool count_try(struct mp__object *object, uint64_t kept)
+{
+    uint64_t seen = atomic_load_explicit(&object->word, memory_order_relaxed);
+    while (VALUE(seen) > 0) {
+        uint64_t next = (seen - 1) | kept;
+        /* acquire: pairs with the release of who gave the unit; nothing is read on failure */
+        if (!atomic_compare_exchange_weak_explicit(&object->word, &seen, next, memory_order_acquire,
+                                                   memory_order_relaxed))
+            continue;
+        mp__step("semaphore.taken");
+        if (kept != 0 && VALUE(next) > 0)
+            mp__gate_post(&object->gate[0]);
+        return true;
+    }
+    return false;
+}
+
+static bool count_spin(struct mp__object *object)
+{
+    struct mp__spin spin;
+    if (!mp__spin_begin(&spin))
+        return false;
+    bool taken = false;
+    do
+        taken = count_try(object, 0);
+    while (!taken && mp__spin_again(&spin));
+    mp__spin_ended(taken);
+    return taken;
+}
+
+static int count_wait(struct mp__object *object, mp__moment until)
+{
+    uint32_t serial = mp__object_serial(object);
+    int64_t slice = MP__SLICE_FIRST;
+    uint64_t kept = 0;
+    while (!count_try(object, kept)) {
+        if (mp__moment_passed(until))
+            return MP_ETIMEOUT;
+        uint64_t seen = 0;
+        if (!atomic_compare_exchange_strong(&object->word, &seen, MP__SLEEPERS) && VALUE(seen) > 0)
+            continue;
+        mp__step("semaphore.parking");
+        mp__gate_wait(&object->gate[0], mp__slice_end(&slice, until));
+        mp__step("semaphore.woken");
+        kept = MP__SLEEPERS;
+        if (mp__object_ended(object, serial)) {
+            mp__gate_post(&object->gate[0]);
+            return MP_ECLOSED;
+        }
+    }
+    return 0;
+}
+
+static int count_acquire(struct mp__object *object, double timeout)
+{
+    mp__moment until;
+    if (timeout == timeout && count_try(object, 0))
+        return 0;
+    int rc = mp__moment_of(timeout, &until);
+    if (rc != 0)
+        return rc;
+    if (until != 0 && count_spin(object))
+        return 0;
+    return count_wait(object, until);
+}
+
+static int count_release(struct mp__object *object)
+{
+    uint64_t seen = atomic_load_explicit(&object->word, memory_order_relaxed);
+    do
+        if (VALUE(seen) >= INT_MAX)
+            return MP_ESTATE;
+    /* release: who takes the unit sees what was done before it was given */
+    while (!atomic_compare_exchange_weak_explicit(&object->word, &seen, VALUE(seen) + 1,
+                                                  memory_order_release, memory_order_relaxed));
+    mp__step("semaphore.released");
+    if (seen & MP__SLEEPERS)
+        mp__gate_post(&object->gate[0]);
+    return 0;
+}
+
+int mp_semaphore_acquire(mp_semaphore *semaphore, double timeout)
+{
+    int rc = mp__object_check(semaphore, MP__KIND_SEMAPHORE);
+    if (rc == 0)
+        rc = reclaims(semaphore) ? mp__units_acquire(&semaphore->units, timeout)
+                                 : count_acquire(&semaphore->units.object, timeout);
+    return mp__result(rc);
+}
+
+int mp_semaphore_release(mp_semaphore *semaphore)
+{
+    int rc = mp__object_check(semaphore, MP__KIND_SEMAPHORE);
+    if (rc == 0)
+        rc = reclaims(semaphore) ? mp__units_release(&semaphore->units)
+                                 : count_release(&semaphore->units.object);
+    return mp__result(rc);
+}
+
+static int value_of(mp_semaphore *semaphore)
+{
+    if (reclaims(semaphore))
+        return mp__units_value(&semaphore->units);
+    return (int)VALUE(atomic_load(&semaphore->units.object.word));
+}
+
+int mp_semaphore_get_value(mp_semaphore *semaphore)
+{
+    int rc = mp__object_check(semaphore, MP__KIND_SEMAPHORE);
+    return mp__result(rc != 0 ? rc : value_of(semaphore));
+}
+
+bool mp_semaphore_locked(mp_semaphore *semaphore)
+{
+    return mp__object_check(semaphore, MP__KIND_SEMAPHORE) == 0 && value_of(semaphore) == 0;
+}
+
+void mp_semaphore_destroy(mp_semaphore *semaphore)
+{
+    mp__plain_destroy(MP__KIND_SEMAPHORE, semaphore);
+}
+
+int mp_semaphore_repr(mp_semaphore *semaphore, char *buf, size_t n)
+{
+    int rc = mp__object_check(semaphore, MP__KIND_SEMAPHORE);
+    if (rc != 0 || (buf == NULL && n > 0))
+        return mp__fail(rc != 0 ? rc : MP_EINVAL);
+    return snprintf(buf, n, "<Semaphore(value=%d)>", value_of(semaphore));
+}

@@ -1,0 +1,1 @@
+/* Rejected by nothing: the others include it. */

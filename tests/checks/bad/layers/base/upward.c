@@ -1,0 +1,2 @@
+/* Includes a layer above its own. */
+#include "sync/sync.h"

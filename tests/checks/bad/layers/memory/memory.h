@@ -1,0 +1,1 @@
+/* Rejected by nothing: the main header of its folder. */

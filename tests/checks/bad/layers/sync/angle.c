@@ -1,0 +1,2 @@
+/* Includes an internal header as if it were public. */
+#include <base/base.h>

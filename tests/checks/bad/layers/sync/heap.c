@@ -1,0 +1,1 @@
+/* Has a stem that another folder has. */

@@ -1,0 +1,1 @@
+/* Rejected by nothing: a header of the folder alone. */

@@ -1,0 +1,2 @@
+/* Includes a header that is not rooted at src. */
+#include "inner.h"

@@ -1,0 +1,25 @@
+# Runs the command after `--` and checks that it fails and complains with every text in EXPECTED.
+cmake_minimum_required(VERSION 3.21)
+
+set(command)
+set(seen FALSE)
+foreach(i RANGE ${CMAKE_ARGC})
+    if(seen AND i LESS CMAKE_ARGC)
+        list(APPEND command "${CMAKE_ARGV${i}}")
+    elseif("${CMAKE_ARGV${i}}" STREQUAL "--")
+        set(seen TRUE)
+    endif()
+endforeach()
+
+execute_process(COMMAND ${command} RESULT_VARIABLE result
+                OUTPUT_VARIABLE output ERROR_VARIABLE output)
+if(result EQUAL 0)
+    message(FATAL_ERROR "accepted:\n${output}")
+endif()
+string(REGEX REPLACE "[ \n]+" " " output "${output}")
+foreach(text IN LISTS EXPECTED)
+    string(FIND "${output}" "${text}" at)
+    if(at EQUAL -1)
+        message(FATAL_ERROR "not a word of \"${text}\" in:\n${output}")
+    endif()
+endforeach()

@@ -1,0 +1,225 @@
+/* The table of the examples: one row for each snippet, with what its program has to print. */
+#include "judge.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* clang-format off */
+#define TURN(worker, value) \
+    "Worker " worker " is accessing the resource\n" \
+    "Worker " worker " has updated the resource to " value "\n"
+#define TURNS(worker, tens, one) \
+    TURN(worker, tens "1") TURN(worker, tens "2") TURN(worker, tens "3") TURN(worker, tens "4") \
+    TURN(worker, tens "5") TURN(worker, tens "6") TURN(worker, tens "7") TURN(worker, tens "8") \
+    TURN(worker, tens "9") TURN(worker, one "0")
+/* clang-format on */
+#define NUMBERS "0\n1\n2\n3\n4\n"
+
+static bool turns_are_whole(const struct output *output)
+{
+    int turns[2] = {0, 0};
+    int first;
+    int second;
+
+    for (const char *line = output->text; *line != '\0'; line = strchr(line, '\n') + 1) {
+        if (sscanf(line, "Worker %d is", &first) != 1) {
+            return false;
+        }
+        line = strchr(line, '\n') + 1;
+        if (sscanf(line, "Worker %d has", &second) != 1 || first != second) {
+            return false;
+        }
+        turns[first]++;
+    }
+    return turns[0] == 10 && turns[1] == 10;
+}
+
+static bool children_differ(const struct output *output)
+{
+    const char *list = strchr(output->text, '[');
+    int names[2];
+    long pids[2];
+
+    if (list == NULL || sscanf(list,
+                               "[<Process name='Process-%d' pid=%ld parent=%*d started>, "
+                               "<Process name='Process-%d' pid=%ld",
+                               &names[0], &pids[0], &names[1], &pids[1]) != 4) {
+        return false;
+    }
+    return names[0] != names[1] && pids[0] != pids[1] && pids[0] != (long)output->pid &&
+           pids[1] != (long)output->pid;
+}
+
+const struct example examples[] = {
+    {
+        .id = "module.01",
+        .expected = "Worker process\n",
+    },
+    {
+        .id = "module.05",
+        .expected = "Counter: 5\n",
+        .runs = 20,
+    },
+    {
+        .id = "module.06",
+        .rule = RULE_LINES,
+        .expected = "Worker waiting for event\n"
+                    "Main process setting event\n"
+                    "Worker received event\n",
+        .orders = {{"Worker waiting for event", "Worker received event", false},
+                   {"Main process setting event", "Worker received event", false}},
+        .runs = 20,
+    },
+    {
+        .id = "module.07",
+        .expected = "Counter: 5\n",
+        .runs = 20,
+    },
+    {
+        .id = "module.08",
+        .expected = "Array: [5, 6, 7, 8, 9]\n",
+        .runs = 50,
+    },
+    {
+        .id = "module.10",
+        .rule = RULE_LINES,
+        .expected = "Worker: 0\n"
+                    "Worker: 1\n"
+                    "Worker: 2\n"
+                    "Worker: 3\n"
+                    "Worker: 4\n",
+    },
+    {
+        .id = "module.14",
+        .expected = "Counter: 5\n",
+        .runs = 20,
+    },
+    {
+        .id = "module.15",
+        .expected = "Counter: 5\n"
+                    "Array: [5, 6, 7, 8, 9]\n",
+        .runs = 50,
+    },
+    {
+        .id = "tutorial.01",
+        .expected = "Hello !! Welcome to Python Tutorial\n",
+    },
+    {
+        .id = "tutorial.02",
+        .rule = RULE_LINES,
+        .expected = "The Cube is: 125\n"
+                    "The Square is: 25\n"
+                    "Both processes are finished\n",
+        .orders = {{"The Cube is: 125", "Both processes are finished", false},
+                   {"The Square is: 25", "Both processes are finished", false}},
+    },
+    {
+        .id = "tutorial.03",
+        .expected = "The number of CPU currently working in system :  @cpus\n",
+    },
+    {
+        .id = "notebook.01",
+        .rule = RULE_LINES,
+        .expected = "Worker 0 started\n"
+                    "Worker 1 started\n"
+                    "Worker 2 started\n"
+                    "Worker 3 started\n"
+                    "Worker 4 started\n"
+                    "Worker 0 finished\n"
+                    "Worker 1 finished\n"
+                    "Worker 2 finished\n"
+                    "Worker 3 finished\n"
+                    "Worker 4 finished\n",
+        .orders = {{"Worker @0-4 started", "Worker @0-4 finished", false}},
+        .min_seconds = 1.0,
+    },
+    {
+        .id = "notebook.03",
+        .expected = TURNS("@0-1", "", "1") TURNS("@0-1", "1", "2"),
+        .also = turns_are_whole,
+        .also_means = "each worker takes ten turns, both lines of a turn are of one worker",
+        .sample = TURNS("0", "", "1") TURNS("1", "1", "2"),
+        .min_seconds = 2.0,
+    },
+    {
+        .id = "basics.01",
+        .rule = RULE_LINES,
+        .expected = "Worker 0: Starting\n"
+                    "Worker 1: Starting\n"
+                    "Worker 2: Starting\n"
+                    "Worker 0: Finishing\n"
+                    "Worker 1: Finishing\n"
+                    "Worker 2: Finishing\n"
+                    "All workers finished.\n",
+        .orders = {{"Worker 0: Starting", "Worker 0: Finishing", false},
+                   {"Worker 1: Starting", "Worker 1: Finishing", false},
+                   {"Worker 2: Starting", "Worker 2: Finishing", false},
+                   {"Worker @0-2: Finishing", "All workers finished.", false}},
+        .min_seconds = 2.0,
+        .max_seconds = 5.9, /* one after the other they take 6 */
+    },
+    {
+        .id = "quick_guide.01",
+        .expected = NUMBERS,
+    },
+    {
+        .id = "quick_guide.02",
+        .expected = NUMBERS,
+    },
+    {
+        .id = "quick_guide.03",
+        .expected = NUMBERS,
+    },
+    {
+        .id = "quick_guide.04",
+        .rule = RULE_LINES,
+        .expected = "True\n" NUMBERS,
+        .orders = {{"0", "1", false}, {"1", "2", false}, {"2", "3", false}, {"3", "4", false}},
+        .runs = 20,
+    },
+    {
+        .id = "quick_guide.05",
+        .expected = "<Process name='Process-1' parent=@parent started>\n",
+    },
+    {
+        .id = "quick_guide.06",
+        .rule = RULE_LINES,
+        .expected =
+            "[<Process name='Process-@1-2' pid=@pid parent=@parent started>, "
+            "<Process name='Process-@1-2' pid=@pid parent=@parent started>]\n" NUMBERS NUMBERS,
+        .orders = {{"0", "1", true}, {"1", "2", true}, {"2", "3", true}, {"3", "4", true}},
+        .also = children_differ,
+        .also_means = "the two listed are different children",
+        .sample = "[<Process name='Process-2' pid=@pid parent=@parent started>, "
+                  "<Process name='Process-1' pid=@pid parent=@parent started>]\n" NUMBERS NUMBERS,
+        .runs = 20,
+    },
+    {
+        .id = "quick_guide.07",
+        .expected = "@cpus\n",
+    },
+    {
+        .id = "quick_guide.10",
+        .expected = NUMBERS NUMBERS,
+        .runs = 20,
+    },
+    {
+        .id = "quick_guide.11",
+        .expected = "10\n",
+        .runs = 20,
+    },
+    {
+        .id = "quick_guide.14",
+        .expected = "Accessing resource\n"
+                    "Accessing resource\n"
+                    "Accessing resource\n"
+                    "Accessing resource\n"
+                    "Accessing resource\n",
+        .min_seconds = 5.9,
+        .max_seconds = 9.5, /* one after the other they take 10 */
+        .at_once = 2,
+        .turn_seconds = 2.0,
+    },
+};
+
+const size_t example_count = sizeof examples / sizeof examples[0];
