@@ -14,7 +14,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -166,32 +165,3 @@ int mp__parent_bind(pid_t parent)
         kill(getpid(), SIGKILL);
     return 0;
 }
-
-/* ---- exit -------------------------------------------------------------------------------- */
-
-static void (*last_handler)(int status);
-
-#ifdef __GLIBC__
-static void exit_with_status(int status, void *unused)
-{
-    (void)unused;
-    last_handler(status);
-}
-
-int mp__exit_register(void (*last)(int status))
-{
-    last_handler = last;
-    return on_exit(exit_with_status, NULL) == 0 ? 0 : -ENOMEM;
-}
-#else
-static void exit_without_status(void)
-{
-    last_handler(-1);
-}
-
-int mp__exit_register(void (*last)(int status))
-{
-    last_handler = last;
-    return atexit(exit_without_status) == 0 ? 0 : -ENOMEM;
-}
-#endif

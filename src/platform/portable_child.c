@@ -15,17 +15,27 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* Away from the standard streams: a program may have closed them, and the child gets a new stdin. */
+static int fd_move_up(int low)
+{
+    int fd = fcntl(low, F_DUPFD_CLOEXEC, 3);
+    int error = errno;
+    close(low);
+    return fd < 0 ? -error : fd;
+}
+
 int mp__child_prepare(struct mp__child *child)
 {
     *child = (struct mp__child){.pid = 0, .sentinel = -1, .child_side = -1};
     int ends[2];
     if (pipe(ends) != 0)
         return -errno;
-    fcntl(ends[0], F_SETFD, FD_CLOEXEC);
-    fcntl(ends[1], F_SETFD, FD_CLOEXEC);
-    child->sentinel = ends[0];
-    child->child_side = ends[1];
-    return 0;
+    child->sentinel = fd_move_up(ends[0]);
+    child->child_side = fd_move_up(ends[1]);
+    int rc = child->sentinel < 0 ? child->sentinel : child->child_side;
+    if (rc < 0)
+        mp__child_forget(child);
+    return rc < 0 ? rc : 0;
 }
 
 void mp__child_started(struct mp__child *child, pid_t pid)
@@ -100,17 +110,4 @@ int mp__parent_bind(pid_t parent)
         pthread_detach(thread);
     pthread_sigmask(SIG_SETMASK, &mask, NULL);
     return -rc;
-}
-
-static void (*last_handler)(int status);
-
-static void exit_without_status(void)
-{
-    last_handler(-1);
-}
-
-int mp__exit_register(void (*last)(int status))
-{
-    last_handler = last;
-    return atexit(exit_without_status) == 0 ? 0 : -ENOMEM;
 }

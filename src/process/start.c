@@ -91,6 +91,7 @@ static void child_run(mp_process *p, mp__owner owner, mp_process *siblings, pid_
         _exit(1);
     mp__child_inside(&p->child);
     siblings_forget(siblings);
+    mp__child_forget(&mp__process_current->child); /* the sentinel's side of the parent itself */
     parent_describe(mp__process_current, parent);
     mp__process_current = p;
     mp__self_name = name_of_this;
