@@ -83,6 +83,7 @@ int mp__child_sentinel(struct mp__child *child)
     }
     if (fd < 0)
         fd = readable_fd();
+    fd = fd < 0 ? fd : mp__fd_raise(fd, MP__FD_FLOOR);
     if (fd >= 0)
         child->sentinel = fd;
     return fd;

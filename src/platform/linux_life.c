@@ -20,11 +20,9 @@ int mp__lifefile_open(struct mp__lifefile *file)
     int low = memfd_create("libmp-life", MFD_CLOEXEC);
     if (low < 0)
         return -errno;
-    int fd = fcntl(low, F_DUPFD_CLOEXEC, FD_FLOOR);
+    int fd = mp__fd_raise(low, FD_FLOOR);
     if (fd < 0)
-        fd = low; /* few descriptors allowed: any number will do */
-    else
-        close(low);
+        return fd;
     struct stat st;
     if (fstat(fd, &st) != 0) {
         int error = errno;

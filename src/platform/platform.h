@@ -67,6 +67,13 @@ size_t mp__address_limit(void); /* bytes of address space to ask for at most */
 
 int mp__entropy(void *p, size_t size);
 
+/* ---- descriptors ------------------------------------------------------------------------- */
+
+/* Moves a descriptor that a call just returned to a free number from `floor` on, if one is allowed,
+   and sets close-on-exec. Returns the code of that call if it failed; never 0 to 2. */
+int mp__fd_raise(int fd, int floor);
+#define MP__FD_FLOOR 3 /* above the standard streams, which a program may have closed */
+
 /* ---- signs of life ---------------------------------------------------------------------- */
 
 /* One unlinked file per tree of processes; each process holds a write lock on the byte with its

@@ -15,23 +15,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Away from the standard streams: a program may have closed them, and the child gets a new stdin. */
-static int fd_move_up(int low)
-{
-    int fd = fcntl(low, F_DUPFD_CLOEXEC, 3);
-    int error = errno;
-    close(low);
-    return fd < 0 ? -error : fd;
-}
-
 int mp__child_prepare(struct mp__child *child)
 {
     *child = (struct mp__child){.pid = 0, .sentinel = -1, .child_side = -1};
     int ends[2];
     if (pipe(ends) != 0)
         return -errno;
-    child->sentinel = fd_move_up(ends[0]);
-    child->child_side = fd_move_up(ends[1]);
+    child->sentinel = mp__fd_raise(ends[0], MP__FD_FLOOR);
+    child->child_side = mp__fd_raise(ends[1], MP__FD_FLOOR);
     int rc = child->sentinel < 0 ? child->sentinel : child->child_side;
     if (rc < 0)
         mp__child_forget(child);

@@ -30,13 +30,11 @@ int mp__lifefile_open(struct mp__lifefile *file)
         low = temporary_in(dirs[i]);
     if (low < 0)
         return -errno;
-    int fd = fcntl(low, F_DUPFD_CLOEXEC, FD_FLOOR);
+    int fd = mp__fd_raise(low, FD_FLOOR);
     if (fd < 0)
-        fd = low;
-    else
-        close(low);
+        return fd;
     struct stat st;
-    if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 || fstat(fd, &st) != 0) {
+    if (fstat(fd, &st) != 0) {
         int error = errno;
         close(fd);
         return -error;
