@@ -33,9 +33,19 @@ bool mp__size_add(size_t a, size_t b, size_t *sum);
 
 /* Python's repr of a float: the fewest digits that read back as the same number. */
 void mp__float_repr(double x, char text[40]);
-/* Python's repr of a str and of bytes. */
+/* Python's repr of a str and of bytes; a byte of a str that is no UTF-8 is printed as Python shows
+   it in a file name, \udc80 to \udcff. */
 void mp__str_print(FILE *out, const char *text);
+void mp__strn_print(FILE *out, const char *text, size_t n);
 void mp__bytes_print(FILE *out, const char *p, size_t n);
+bool mp__is_printable(uint32_t point);
+
+/* UTF-8 that may hold surrogates. next gives the size of the first character, 0 if there is none;
+   put the size of what it wrote. */
+size_t mp__utf8_next(const char *text, size_t n, uint32_t *point);
+size_t mp__utf8_put(uint32_t point, char out[4]);
+bool mp__utf8_is_valid(const char *text, size_t n);
+size_t mp__ascii_span(const char *text, size_t n); /* bytes below 0x80 that it begins with */
 
 /* Marked steps: between any two stores to shared memory the kill tests can stop a process here.
    Compiled into the test twin of the library only. */

@@ -22,55 +22,83 @@ struct row {
 #define OWN_ROW(name, text, exception) {MP_##name, "MP_" #name, text, exception},
 static const struct row own_rows[] = {MP_ERRORS_(OWN_ROW)};
 
+/* What POSIX names, each number once; other numbers have a text only. */
+#define SYSTEM_ERRORS(X)                      \
+    X(E2BIG, "OSError")                       \
+    X(EACCES, "PermissionError")              \
+    X(EADDRINUSE, "OSError")                  \
+    X(EADDRNOTAVAIL, "OSError")               \
+    X(EAFNOSUPPORT, "OSError")                \
+    X(EAGAIN, "BlockingIOError")              \
+    X(EALREADY, "BlockingIOError")            \
+    X(EBADF, "OSError")                       \
+    X(EBADMSG, "OSError")                     \
+    X(EBUSY, "OSError")                       \
+    X(ECANCELED, "OSError")                   \
+    X(ECHILD, "ChildProcessError")            \
+    X(ECONNABORTED, "ConnectionAbortedError") \
+    X(ECONNREFUSED, "ConnectionRefusedError") \
+    X(ECONNRESET, "ConnectionResetError")     \
+    X(EDEADLK, "OSError")                     \
+    X(EDESTADDRREQ, "OSError")                \
+    X(EDOM, "OSError")                        \
+    X(EDQUOT, "OSError")                      \
+    X(EEXIST, "FileExistsError")              \
+    X(EFAULT, "OSError")                      \
+    X(EFBIG, "OSError")                       \
+    X(EHOSTUNREACH, "OSError")                \
+    X(EIDRM, "OSError")                       \
+    X(EILSEQ, "OSError")                      \
+    X(EINPROGRESS, "BlockingIOError")         \
+    X(EINTR, "InterruptedError")              \
+    X(EINVAL, "OSError")                      \
+    X(EIO, "OSError")                         \
+    X(EISCONN, "OSError")                     \
+    X(EISDIR, "IsADirectoryError")            \
+    X(ELOOP, "OSError")                       \
+    X(EMFILE, "OSError")                      \
+    X(EMLINK, "OSError")                      \
+    X(EMSGSIZE, "OSError")                    \
+    X(ENAMETOOLONG, "OSError")                \
+    X(ENETDOWN, "OSError")                    \
+    X(ENETRESET, "OSError")                   \
+    X(ENETUNREACH, "OSError")                 \
+    X(ENFILE, "OSError")                      \
+    X(ENOBUFS, "OSError")                     \
+    X(ENODEV, "OSError")                      \
+    X(ENOENT, "FileNotFoundError")            \
+    X(ENOEXEC, "OSError")                     \
+    X(ENOLCK, "OSError")                      \
+    X(ENOMEM, "MemoryError")                  \
+    X(ENOMSG, "OSError")                      \
+    X(ENOPROTOOPT, "OSError")                 \
+    X(ENOSPC, "OSError")                      \
+    X(ENOSYS, "OSError")                      \
+    X(ENOTCONN, "OSError")                    \
+    X(ENOTDIR, "NotADirectoryError")          \
+    X(ENOTEMPTY, "OSError")                   \
+    X(ENOTSOCK, "OSError")                    \
+    X(ENOTSUP, "OSError")                     \
+    X(ENOTTY, "OSError")                      \
+    X(ENXIO, "OSError")                       \
+    X(EOVERFLOW, "OSError")                   \
+    X(EPERM, "PermissionError")               \
+    X(EPIPE, "BrokenPipeError")               \
+    X(EPROTO, "OSError")                      \
+    X(EPROTONOSUPPORT, "OSError")             \
+    X(EPROTOTYPE, "OSError")                  \
+    X(ERANGE, "OSError")                      \
+    X(EROFS, "OSError")                       \
+    X(ESHUTDOWN, "BrokenPipeError")           \
+    X(ESPIPE, "OSError")                      \
+    X(ESRCH, "ProcessLookupError")            \
+    X(ESTALE, "OSError")                      \
+    X(ETIMEDOUT, "TimeoutError")              \
+    X(ETXTBSY, "OSError")                     \
+    X(EXDEV, "OSError")
+
 #define SYSTEM_ROW(name, exception) {-name, #name, NULL, exception},
-static const struct row system_rows[] = {
-    SYSTEM_ROW(EPERM, "PermissionError") SYSTEM_ROW(ENOENT, "FileNotFoundError") SYSTEM_ROW(
-        ESRCH, "ProcessLookupError") SYSTEM_ROW(EINTR, "InterruptedError")
-        SYSTEM_ROW(EIO, "OSError") SYSTEM_ROW(E2BIG, "OSError") SYSTEM_ROW(
-            EBADF, "OSError") SYSTEM_ROW(ECHILD, "ChildProcessError")
-            SYSTEM_ROW(EAGAIN, "BlockingIOError") SYSTEM_ROW(ENOMEM, "MemoryError") SYSTEM_ROW(
-                EACCES, "PermissionError") SYSTEM_ROW(EFAULT, "OSError") SYSTEM_ROW(EBUSY,
-                                                                                    "OSError")
-                SYSTEM_ROW(EEXIST, "FileExistsError") SYSTEM_ROW(ENODEV, "OSError") SYSTEM_ROW(
-                    ENOTDIR, "NotADirectoryError") SYSTEM_ROW(EISDIR, "IsADirectoryError")
-                    SYSTEM_ROW(EINVAL, "OSError") SYSTEM_ROW(ENFILE, "OSError") SYSTEM_ROW(
-                        EMFILE, "OSError") SYSTEM_ROW(EFBIG, "OSError")
-                        SYSTEM_ROW(ENOSPC, "OSError") SYSTEM_ROW(EROFS, "OSError") SYSTEM_ROW(
-                            EPIPE, "BrokenPipeError") SYSTEM_ROW(EDOM, "OSError")
-                            SYSTEM_ROW(ERANGE, "OSError") SYSTEM_ROW(EDEADLK, "OSError") SYSTEM_ROW(
-                                ENAMETOOLONG, "OSError") SYSTEM_ROW(ENOLCK, "OSError")
-                                SYSTEM_ROW(ENOSYS, "OSError") SYSTEM_ROW(
-                                    ELOOP, "OSError") SYSTEM_ROW(EOVERFLOW, "OSError")
-                                    SYSTEM_ROW(EILSEQ, "OSError") SYSTEM_ROW(
-                                        ENOTSOCK, "OSError") SYSTEM_ROW(EMSGSIZE, "OSError")
-                                        SYSTEM_ROW(EPROTO, "OSError") SYSTEM_ROW(
-                                            ENOTSUP, "OSError") SYSTEM_ROW(EAFNOSUPPORT, "OSError")
-                                            SYSTEM_ROW(EADDRINUSE, "OSError") SYSTEM_ROW(
-                                                EADDRNOTAVAIL,
-                                                "OSError") SYSTEM_ROW(ENETDOWN, "OSError")
-                                                SYSTEM_ROW(ENETUNREACH, "OSError") SYSTEM_ROW(
-                                                    ECONNABORTED, "ConnectionAbortedError")
-                                                    SYSTEM_ROW(ECONNRESET, "ConnectionResetError")
-                                                        SYSTEM_ROW(ENOBUFS, "OSError") SYSTEM_ROW(
-                                                            EISCONN, "OSError")
-                                                            SYSTEM_ROW(ENOTCONN, "OSError")
-                                                                SYSTEM_ROW(ETIMEDOUT,
-                                                                           "TimeoutError")
-                                                                    SYSTEM_ROW(
-                                                                        ECONNREFUSED,
-                                                                        "ConnectionRefusedError")
-                                                                        SYSTEM_ROW(EHOSTUNREACH,
-                                                                                   "OSError")
-                                                                            SYSTEM_ROW(
-                                                                                EALREADY,
-                                                                                "BlockingIOError")
-                                                                                SYSTEM_ROW(
-                                                                                    EINPROGRESS,
-                                                                                    "BlockingIOErro"
-                                                                                    "r")
-                                                                                    SYSTEM_ROW(
-                                                                                        ECANCELED,
-                                                                                        "OSError")};
+static const struct row system_rows[] = {SYSTEM_ERRORS(SYSTEM_ROW)};
 
 static _Thread_local char detail_text[512];
 static _Thread_local char system_text[128];

@@ -39,7 +39,9 @@ static bool sem_wait_until(sem_t *sem, mp__moment until)
     clock_gettime(CLOCK_REALTIME, &wall);
     int64_t span = until - mp__now();
     int64_t now = (int64_t)wall.tv_sec * MP__SECOND + wall.tv_nsec;
-    struct timespec end = timespec_of(now + (span > 0 ? span : 0));
+    if (span < 0)
+        span = 0;
+    struct timespec end = timespec_of(span < MP__NEVER - now ? now + span : MP__NEVER);
     return sem_timedwait(sem, &end) == 0;
 }
 #endif

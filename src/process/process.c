@@ -152,6 +152,7 @@ int mp_process_create(mp_process **out, mp_target *target, const void *arg, size
     p->target = target;
     p->creator = getpid();
     p->references = 1;
+    mp__process_wait_register();
     name_default(p);
     if (options != NULL && options->name != NULL)
         strcpy(p->name, options->name);

@@ -64,6 +64,7 @@ int mp__process_verdict(const mp_process *p, enum mp__process_call call);
 extern mp_process *mp__process_current;
 extern mp_process mp__process_parent; /* magic 0 in the first process */
 
+void mp__process_wait_register(void);    /* process_wait.c */
 void mp__process_release(mp_process *p); /* drops a reference; under the lock */
 int mp__authkey_inherit(mp_process *p);
 

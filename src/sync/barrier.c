@@ -211,6 +211,7 @@ static int barrier_wait(mp_barrier *b, mp__owner me, mp__moment until)
         uint32_t k = ordinal_of(seen);
         if (state_of(seen) == BROKEN)
             return MP_EBROKEN;
+        mp__step("barrier.coming");
         uint32_t place = state_of(seen) == OPEN ? place_take(b, k, me) : b->object.detail;
         int outcome = place == b->object.detail - 1 ? meeting_end(b, seen) : 0;
         if (outcome == 0)

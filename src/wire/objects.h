@@ -1,0 +1,86 @@
+/* Objects and pickles for the library itself: messages are encoded straight into the memory they
+ * travel in, and managers receive what no public call gives out. */
+#ifndef MP__OBJECTS_H
+#define MP__OBJECTS_H
+
+#include "base/base.h"
+
+#include <mp/object.h>
+
+/* How deep containers may stand in each other, opaque ones included. */
+enum { MP__DEPTH = 256 };
+
+/* Types beside the public ones. An opaque object is what the bytes want called, and nobody calls:
+   four items {module, name, args, state}. Where args is None it is the name alone, else a tuple;
+   in a manager's messages an exception, a Token, a proxy, a connection. Its `b` at reserved[0]
+   says that the class's __new__ is to be called (NEWOBJ), not the class (REDUCE). */
+enum { MP__TYPE_OPAQUE = 128, MP__TYPE_POISON = 255 };
+
+static inline bool mp__type_is_container(unsigned type)
+{
+    return (type >= MP_TYPE_LIST && type <= MP_TYPE_FROZENSET) || type == MP__TYPE_OPAQUE;
+}
+
+/* How many items stand behind `items`. */
+static inline size_t mp__obj_items(const mp_obj *o)
+{
+    return o->type == MP_TYPE_DICT ? 2 * o->len : o->len;
+}
+
+enum mp__opaque { MP__OPAQUE_MODULE, MP__OPAQUE_NAME, MP__OPAQUE_ARGS, MP__OPAQUE_STATE };
+
+/* A literal of four such items. */
+mp_obj mp__obj_opaque(const mp_obj items[4], bool is_new);
+
+/* ---- pickles (pickle_write.c, pickle_read.c) ---------------------------------------------- */
+
+/* What both sides of a message understand beyond plain data. */
+enum {
+    MP__PICKLE_HANDLES = 1, /* both are processes of one tree */
+    MP__PICKLE_OPAQUE = 2,
+};
+#define MP__PICKLE_PROTOCOL 4
+
+/* The bytes that `o` takes, or why it cannot be written, with a detail for the caller. */
+int mp__pickle_size(mp_obj o, int protocol, unsigned flags, size_t *size);
+/* Writes what was measured and gives the end. */
+uint8_t *mp__pickle_write(mp_obj o, int protocol, unsigned flags, uint8_t *to);
+/* Reads n bytes that may go afterwards; the object is the caller's. Without a detail only for
+   -ENOMEM. */
+int mp__pickle_read(mp_obj *out, const void *buf, size_t n, unsigned flags);
+
+/* ---- equality and hashes (obj_equal.c) ---------------------------------------------------- */
+
+/* Equal objects have equal hashes; the seed is this process's own. */
+uint64_t mp__obj_hash(const mp_obj *o);
+/* As Python has it: no list, dict or set, in tuples neither. */
+bool mp__obj_is_hashable(const mp_obj *o);
+
+/* Finds equal keys among items that stand `stride` apart, up to 8 without memory of its own. */
+struct mp__index {
+    const mp_obj *items;
+    size_t stride, used, mask;
+    size_t *slots;   /* number of the entry + 1; 0: free */
+    size_t small[8]; /* the entries, where there are no slots */
+};
+int mp__index_begin(struct mp__index *index, const mp_obj *items, size_t stride, size_t most);
+/* Gives the entry with an equal key, which is `entry` itself if it was the first. */
+size_t mp__index_add(struct mp__index *index, size_t entry);
+size_t mp__index_find(const struct mp__index *index, const mp_obj *key); /* SIZE_MAX: none */
+void mp__index_end(struct mp__index *index);
+
+/* ---- printing (obj_print.c) --------------------------------------------------------------- */
+
+void mp__obj_repr_to(FILE *out, const mp_obj *o);
+
+/* ---- handles (obj_handle.c) --------------------------------------------------------------- */
+
+/* What a handle says of its object, in the order of the bytes on the wire. */
+struct mp__handle {
+    uint64_t address, arena;
+    uint32_t serial;
+};
+mp_obj mp__obj_of_handle(struct mp__handle handle);
+struct mp__handle mp__handle_of(const mp_obj *o);
+
+#endif

@@ -1,0 +1,7 @@
+/* What the layers above use of the wire: the kinds of mp_wait. */
+#ifndef MP__WIRE_H
+#define MP__WIRE_H
+
+#include "wire/wait.h"
+
+#endif

@@ -1,0 +1,237 @@
+"""CPython's side of the benchmarks.
+
+Says its version, then answers each line "name pinned|free seconds" or "name members
+spread|together pinned|free seconds" on stdin by the nanoseconds that one operation took, measured
+as the C sides measure theirs.
+"""
+
+import multiprocessing
+import os
+import sys
+import time
+
+mp = multiprocessing.get_context("fork")
+now = time.monotonic_ns
+CHUNK = 100
+
+
+def alone(batch, seconds, pinning):
+    mine = os.sched_getaffinity(0)
+    if pinning == "pinned":
+        os.sched_setaffinity(0, {min(mine)})
+    took = batches_time(batch, seconds)
+    os.sched_setaffinity(0, mine)
+    return took
+
+
+def batches_time(batch, seconds):
+    span = int(seconds * 1e9)
+    n, spent, done = 1, 0, 0
+    batch(1)
+    while spent < span:
+        began = now()
+        batch(n)
+        took = now() - began
+        spent += took
+        done += n
+        if took < span // 16:
+            n *= 2
+    return spent / done
+
+
+def pairs(acquire, release):
+    def batch(n):
+        for _ in range(n):
+            acquire()
+            release()
+
+    return batch
+
+
+class Team:
+    """Processes that start together and stop together."""
+
+    def __init__(self, members, place, pinning):
+        self.members = members
+        self.step = {"spread": 1, "together": 0}[place]
+        self.pinned = pinning == "pinned"
+        self.over = mp.RawValue("b", 0)
+        self.stop_at = mp.RawValue("Q", 2**63)
+        self.began = mp.RawArray("Q", members)
+        self.ended = mp.RawArray("Q", members)
+        self.done = mp.RawArray("Q", members)
+        self.ready = mp.Semaphore(0)
+        self.go = mp.Semaphore(0)
+
+    def goes_on(self, index, turn):
+        if index == 0 and self.over.value and self.stop_at.value == 2**63:
+            self.stop_at.value = turn + 1
+        return turn < self.stop_at.value
+
+    def member(self, body, index):
+        if self.pinned:
+            cpus = sorted(os.sched_getaffinity(0))
+            os.sched_setaffinity(0, {cpus[index * self.step % len(cpus)]})
+        self.ready.release()
+        self.go.acquire()
+        self.began[index] = now()
+        self.done[index] = body(self, index)
+        self.ended[index] = now()
+
+    def time(self, body, seconds):
+        processes = [mp.Process(target=self.member, args=(body, i)) for i in range(self.members)]
+        for process in processes:
+            process.start()
+        for _ in processes:
+            self.ready.acquire()
+        for _ in processes:
+            self.go.release()
+        time.sleep(seconds)
+        self.over.value = 1
+        for process in processes:
+            process.join()
+            if process.exitcode != 0:
+                sys.exit("a member failed")
+        return (max(self.ended) - min(self.began)) / sum(self.done)
+
+
+def lock_body():
+    lock = mp.Lock()
+
+    def body(team, index):
+        done = x = 0
+        while not team.over.value:
+            for _ in range(CHUNK):
+                with lock:
+                    x += 1
+            done += CHUNK
+        return done
+
+    return body
+
+
+def value_body():
+    value = mp.Value("i", 0)
+
+    def body(team, index):
+        done = 0
+        while not team.over.value:
+            for _ in range(CHUNK):
+                with value.get_lock():
+                    value.value += 1
+            done += CHUNK
+        return done
+
+    return body
+
+
+def event_body():
+    events = mp.Event(), mp.Event()
+
+    def body(team, index):
+        turn = 0
+        while team.goes_on(index, turn):
+            if index == 0:
+                events[0].set()
+                events[1].wait()
+                events[1].clear()
+            else:
+                events[0].wait()
+                events[0].clear()
+                events[1].set()
+            turn += 1
+        return turn
+
+    return body
+
+
+def condition_body():
+    condition = mp.Condition()
+    whose = mp.RawValue("i", 0)
+
+    def body(team, index):
+        turn = 0
+        while team.goes_on(index, turn):
+            with condition:
+                while whose.value != index:
+                    condition.wait()
+                whose.value = 1 - index
+                condition.notify()
+            turn += 1
+        return turn
+
+    return body
+
+
+def barrier_body(members):
+    barrier = mp.Barrier(members)
+
+    def body(team, index):
+        turn = 0
+        while team.goes_on(index, turn):
+            barrier.wait()
+            turn += 1
+        return turn if index == 0 else 0
+
+    return body
+
+
+def nothing():
+    pass
+
+
+def start_join(**options):
+    def batch(n):
+        for _ in range(n):
+            process = mp.Process(target=nothing, **options)
+            process.start()
+            process.join()
+
+    return batch
+
+
+def create(n):
+    for _ in range(n):
+        mp.Process(target=nothing)
+
+
+def start_join_heap(seconds, pinning):
+    heap = bytearray(b"\1") * (8 << 20)
+    took = alone(start_join(), seconds, pinning)
+    del heap
+    return took
+
+
+def measure_team(name, members, place, pinning, seconds):
+    team = Team(int(members), place, pinning)
+    if name == "lock":
+        return team.time(lock_body(), seconds)
+    if name == "value":
+        return team.time(value_body(), seconds)
+    if name == "event":
+        return team.time(event_body(), seconds)
+    if name == "condition":
+        return team.time(condition_body(), seconds)
+    if name == "barrier":
+        return team.time(barrier_body(team.members), seconds)
+    sys.exit(f"cpython.py: what is {name}?")
+
+
+def measure_alone(name, pinning, seconds):
+    if name == "start":
+        return alone(start_join(), seconds, pinning)
+    if name == "start_daemonic":
+        return alone(start_join(daemon=True), seconds, pinning)
+    if name == "start_heap":
+        return start_join_heap(seconds, pinning)
+    if name == "create":
+        return alone(create, seconds, pinning)
+    primitive = getattr(mp, name)()
+    return alone(pairs(primitive.acquire, primitive.release), seconds, pinning)
+
+
+print("CPython", sys.version.split()[0], flush=True)
+for line in iter(sys.stdin.readline, ""):
+    *request, seconds = line.split()
+    measure = measure_team if len(request) == 4 else measure_alone
+    print(measure(*request, float(seconds)), flush=True)
