@@ -224,6 +224,16 @@ static bool word_claim(_Atomic uint64_t *word, uint64_t seen, mp__owner me)
     return atomic_compare_exchange_strong(word, &seen, mine);
 }
 
+bool mp__heap_claim(void *block)
+{
+    uint64_t me;
+    _Atomic uint64_t *word = word_of(block);
+    if (word == NULL || mp__self_word(&me) != 0)
+        return false;
+    uint64_t seen = atomic_load(word);
+    return mp__entry_state(seen) == MP__OBJECT && word_claim(word, seen, mp__owner_of(me));
+}
+
 static void attached_give(struct mp__object *object, mp__owner me)
 {
     size_t granule = (size_t)atomic_load(&object->attached);

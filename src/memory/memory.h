@@ -175,11 +175,15 @@ bool mp__object_ended(struct mp__object *object, uint32_t serial);
 /* ---- the heap (heap.c, slab.c, sweep.c) --------------------------------------------------- */
 
 int mp__arena_ensure(void);
+uint64_t mp__arena_id(void); /* 0: there is none yet */
+bool mp__arena_holds(const void *p, size_t size);
 
 /* Plain zeroed memory, 64-byte aligned; the caller's until published (then the program's). */
 int mp__heap_take(size_t size, void *out);
 void mp__heap_publish(void *block);
 void mp__heap_give(void *block);
+/* Makes a published block the caller's, to give it back; true for one caller only. */
+bool mp__heap_claim(void *block);
 /* A zeroed run that lives as long as `object`, whose `attached` is set by this. */
 int mp__heap_attach(struct mp__object *object, size_t size, void *out);
 void *mp__heap_attached(const struct mp__object *object);

@@ -3,8 +3,8 @@
  * How it works
  *   An object is made in a block that its maker owns (TRANSIT), so a death before publication
  *   costs a block that the next sweep returns. Publication is one store (OBJECT); the kind was
- *   written before it. Its end is the kind GONE, then the block back to TRANSIT, then free; a death
- *   between leaves an object that is closed to all and a block that the sweep returns.
+ *   written before it. Its end is the block back to TRANSIT, then the kind GONE, then free; after a
+ *   death between, the sweep sets the kind and frees the block.
  *   The serial is taken anew for every birth. A sleeper compares it after each slice.
  */
 #include "memory/arena.h"
@@ -71,8 +71,10 @@ void mp__object_end(void *p)
     if (kind == MP__KIND_GONE || kind == MP__KIND_NONE ||
         (creator != mp__self_owner() && !mp__dead(creator)))
         return;
-    if (!atomic_compare_exchange_strong(&object->kind, &kind, MP__KIND_GONE))
+    if (!mp__heap_claim(object))
         return;
+    mp__step("object.claimed");
+    atomic_store(&object->kind, (uint32_t)MP__KIND_GONE);
     mp__step("object.gone");
     for (int i = 0; i < 2; i++)
         mp__gate_post(&object->gate[i]);

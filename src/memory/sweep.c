@@ -24,15 +24,19 @@ static bool is_dead(struct verdict *last, mp__owner owner)
 
 static void slab_sweep(struct mp__slab *slab, struct verdict *last)
 {
-    bool changed = false;
     for (uint32_t i = 0; i < slab->count; i++) {
         uint64_t seen = atomic_load(&slab->state[i]);
-        if (mp__entry_state(seen) == MP__TRANSIT && is_dead(last, mp__entry_low(seen)))
-            changed |=
-                atomic_compare_exchange_strong(&slab->state[i], &seen, mp__entry(MP__FREE, 1, 0));
+        if (mp__entry_state(seen) != MP__TRANSIT || !is_dead(last, mp__entry_low(seen)))
+            continue;
+        if (mp__class_is_object(slab->class_index)) {
+            /* it may have died ending it: sleepers are to see that. Only a sweep, and there is one
+               at a time, takes from the dead. */
+            struct mp__object *object = mp__slab_block(slab, i);
+            atomic_store(&object->kind, (uint32_t)MP__KIND_GONE);
+        }
+        atomic_compare_exchange_strong(&slab->state[i], &seen, mp__entry(MP__FREE, 1, 0));
     }
-    if (changed)
-        mp__slab_recount(slab);
+    mp__slab_recount(slab);
 }
 
 static bool attached_is_orphan(size_t granule, uint64_t entry, struct verdict *last)
