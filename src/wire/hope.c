@@ -64,7 +64,9 @@ static bool look(const struct mp__stream *stream, void *p, size_t n, size_t *got
 size_t mp__stream_hope(const struct mp__stream *stream, void *p, size_t n)
 {
     size_t got = 0;
-    if ((stream->is_socket && look(stream, p, n, &got)) || !may_hope())
+    if (!may_hope())
+        return 0;
+    if (look(stream, p, n, &got)) /* there already: that says nothing of hoping */
         return got;
     mp__moment end = mp__now() + HOPE_SPAN;
     bool fulfilled;

@@ -64,35 +64,37 @@ static int read_constant(struct mp__reader *r, uint8_t op)
     return mp__reader_push(r, mp_obj_bool(op == MP__OP_NEWTRUE));
 }
 
-static bool is_short_int(uint8_t op)
+/* The bytes of the argument, 0 for other opcodes. */
+static size_t short_int_size(uint8_t op)
 {
-    return op == MP__OP_BININT1 || op == MP__OP_BININT2 || op == MP__OP_BININT;
+    return op == MP__OP_BININT2 ? 2 : op == MP__OP_BININT ? 4 : op == MP__OP_BININT1 ? 1 : 0;
 }
 
-static inline int read_int(struct mp__reader *r, uint8_t op)
+static int64_t short_int(const uint8_t *p, size_t n)
 {
-    size_t n = op == MP__OP_BININT1 ? 1 : op == MP__OP_BININT2 ? 2 : 4;
-    const uint8_t *p = r->p;
-    if ((size_t)(r->end - p) < n)
-        return mp__broken("cut short within an int");
-    r->p += n;
     if (n == 1)
-        return mp__reader_push(r, mp_obj_int(p[0]));
-    int64_t i = p[0] | p[1] << 8;
-    if (n == 4)
-        i |= (int64_t)p[2] << 16 | (int64_t)p[3] << 24;
-    return mp__reader_push(r, mp_obj_int(i > INT32_MAX ? i - (INT64_C(1) << 32) : i));
+        return p[0];
+    if (n == 2)
+        return p[0] | p[1] << 8;
+    uint32_t u = p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+    return u > INT32_MAX ? (int64_t)u - (INT64_C(1) << 32) : (int64_t)u;
 }
 
-/* And all that follow it: most of a long list. */
+/* Reads an int and all that follow it: most of a long list. */
 static int read_ints(struct mp__reader *r, uint8_t op)
 {
-    int rc = read_int(r, op);
-    while (rc == 0 && r->p < r->end && is_short_int(*r->p)) {
-        op = *r->p++;
-        rc = read_int(r, op);
+    const uint8_t *p = r->p;
+    for (size_t n = short_int_size(op); n > 0; n = p < r->end ? short_int_size(*p++) : 0) {
+        if ((size_t)(r->end - p) < n)
+            return mp__broken("cut short within an int");
+        int rc = mp__pile_reserve(r, &r->stack, 1, sizeof(mp_obj));
+        if (rc != 0)
+            return rc;
+        mp_obj *o = (mp_obj *)r->stack.entries + r->stack.used++;
+        *o = (mp_obj){.type = MP_TYPE_INT, .i = short_int(p, n)};
+        r->p = p += n;
     }
-    return rc;
+    return 0;
 }
 
 static int read_long(struct mp__reader *r, uint8_t op)

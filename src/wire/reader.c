@@ -16,10 +16,8 @@ static bool is_few(const struct mp__reader *r, const void *entries)
            entries == r->few_marks;
 }
 
-int mp__pile_reserve(struct mp__reader *r, struct mp__pile *pile, size_t more, size_t size)
+int mp__pile_grow(struct mp__reader *r, struct mp__pile *pile, size_t more, size_t size)
 {
-    if (more <= pile->room - pile->used)
-        return 0;
     size_t room, bytes;
     if (!mp__size_add(pile->used, more, &room) || room > UINT32_MAX)
         return mp__fail(-ENOMEM);
@@ -69,6 +67,14 @@ int mp__reader_line(struct mp__reader *r, const uint8_t **line, size_t *n)
 }
 
 /* ---- the stack ---------------------------------------------------------------------------- */
+
+int mp__reader_push(struct mp__reader *r, mp_obj o)
+{
+    int rc = mp__pile_reserve(r, &r->stack, 1, sizeof(mp_obj));
+    if (rc == 0)
+        ((mp_obj *)r->stack.entries)[r->stack.used++] = o;
+    return rc;
+}
 
 /* The values above the last mark. */
 static size_t fence(const struct mp__reader *r)

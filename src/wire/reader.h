@@ -55,7 +55,12 @@ void mp__reader_begin(struct mp__reader *r, const void *buf, size_t n, unsigned 
 void mp__reader_end(struct mp__reader *r);
 
 /* Makes room for `more` entries beyond `used`. */
-int mp__pile_reserve(struct mp__reader *r, struct mp__pile *pile, size_t more, size_t size);
+int mp__pile_grow(struct mp__reader *r, struct mp__pile *pile, size_t more, size_t size);
+static inline int mp__pile_reserve(struct mp__reader *r, struct mp__pile *pile, size_t more,
+                                   size_t size)
+{
+    return more <= pile->room - pile->used ? 0 : mp__pile_grow(r, pile, more, size);
+}
 
 static inline struct mp__vessel *mp__vessel_at(struct mp__reader *r, const mp_obj *o)
 {
@@ -72,15 +77,7 @@ static inline mp_obj *mp__cells_of(struct mp__reader *r, const struct mp__vessel
 int mp__reader_take(struct mp__reader *r, size_t n, const uint8_t **bytes);
 int mp__reader_line(struct mp__reader *r, const uint8_t **line, size_t *n);
 
-static inline int mp__reader_push(struct mp__reader *r, mp_obj o)
-{
-    int rc = 0;
-    if (r->stack.used == r->stack.room)
-        rc = mp__pile_reserve(r, &r->stack, 1, sizeof(mp_obj));
-    if (rc == 0)
-        ((mp_obj *)r->stack.entries)[r->stack.used++] = o;
-    return rc;
-}
+int mp__reader_push(struct mp__reader *r, mp_obj o);
 /* Takes n values off the stack, down to the last mark at most; they stay readable there. */
 int mp__reader_pop(struct mp__reader *r, size_t n, mp_obj **values);
 /* Takes off the last mark, and what is above it. */

@@ -65,6 +65,32 @@ static uint64_t trips_body(struct bench_team *team, unsigned index)
     return index == 0 ? turn : 0;
 }
 
+/* The same with an int, which is pickled and read back. */
+static void send_object(unsigned index, uint64_t turn)
+{
+    bench_check(mp_connection_send(out[index], MP(turn & 0xffff)) == 0);
+}
+
+static void receive_object(unsigned index)
+{
+    mp_obj object;
+    bench_check(mp_connection_recv(in[index], &object) == 0);
+    mp_obj_free(&object);
+}
+
+static uint64_t object_trips_body(struct bench_team *team, unsigned index)
+{
+    uint64_t turn = 0;
+    for (; bench_goes_on(team, index, turn); turn++) {
+        if (index == 0)
+            send_object(index, turn);
+        receive_object(index);
+        if (index == 1)
+            send_object(index, turn);
+    }
+    return index == 0 ? turn : 0;
+}
+
 /* Member 0 sends, and says by a message of no bytes that it was the last. */
 static uint64_t stream_body(struct bench_team *team, unsigned index)
 {
@@ -221,6 +247,11 @@ static double raw_trips_simplex(double seconds)
     return raw_run(raw_trips_body, SMALL, false, true, BENCH_SPREAD, seconds);
 }
 
+static double object_trips(double seconds)
+{
+    return run(object_trips_body, SMALL, true, BENCH_SPREAD, seconds);
+}
+
 static double trips_one_cpu(double seconds)
 {
     return run(trips_body, SMALL, true, BENCH_TOGETHER, seconds);
@@ -271,6 +302,8 @@ int main(int argc, char **argv)
          "connection_trips_simplex 2 spread", 0, 2.2},
         {"round trip 64 B, on one CPU", trips_one_cpu, raw_trips_one_cpu,
          "connection_trips 2 together", 1.15, 2.2},
+        {"round trip of an int object", object_trips, NULL, "connection_trips_object 2 spread", 0,
+         2.2},
         {"stream of 64 B", stream_small, raw_stream_small, "connection_stream_64 2 spread", 1.15,
          2.0},
         {"stream of 64 KiB", stream_large, raw_stream_large, "connection_stream_65536 2 spread",

@@ -206,6 +206,24 @@ def connection_trips_body(duplex):
     return body
 
 
+def connection_object_trips_body():
+    ends = connection_ends(True)
+
+    def body(team, index):
+        source, sink = ends[index]
+        turn = 0
+        while team.goes_on(index, turn):
+            if index == 0:
+                sink.send(turn & 0xFFFF)
+            source.recv()
+            if index == 1:
+                sink.send(turn & 0xFFFF)
+            turn += 1
+        return turn if index == 0 else 0
+
+    return body
+
+
 def connection_stream_body(size):
     ends = connection_ends(True)
 
@@ -264,6 +282,8 @@ def measure_team(name, members, place, pinning, seconds):
         return team.time(condition_body(), seconds)
     if name == "barrier":
         return team.time(barrier_body(team.members), seconds)
+    if name == "connection_trips_object":
+        return team.time(connection_object_trips_body(), seconds)
     if name.startswith("connection_trips"):
         return team.time(connection_trips_body("simplex" not in name), seconds)
     if name.startswith("connection_stream_"):
