@@ -120,6 +120,7 @@ enum mp__kind {
     MP__KIND_CONDITION,
     MP__KIND_EVENT,
     MP__KIND_BARRIER,
+    MP__KIND_QUEUE,
     MP__KIND_RLOCK = 0x4d500100, /* these three begin with an RLock */
     MP__KIND_VALUE,
     MP__KIND_ARRAY,
@@ -132,7 +133,7 @@ struct mp__object {
     _Atomic uint32_t kind;
     _Atomic uint32_t serial;   /* never the same twice at one address */
     _Atomic uint64_t word;     /* the kind's main word */
-    _Atomic uint64_t attached; /* first granule of the run that belongs to it, or 0 */
+    _Atomic uint64_t attached; /* the piece that lives as long as it does, or 0 */
     _Atomic mp__owner creator;
     _Atomic uint32_t depth;               /* RLock: acquisitions by its holder */
     uint32_t detail;                      /* the kind's own number, written once */
@@ -180,7 +181,19 @@ int mp__arena_ensure(void);
 int mp__heap_take(size_t size, void *out);
 void mp__heap_publish(void *block);
 void mp__heap_give(void *block);
-/* A zeroed run that lives as long as `object`, whose `attached` is set by this. */
+bool mp__heap_claim(void *block); /* makes it the caller's again, unless it is somebody else's */
+/* Pieces: memory that belongs to an object. Taken (contents unknown, the caller's), it joins the
+   object by one store and is then freed by the sweep once the object has no use for it; claiming
+   makes it the caller's again. A piece is referred to by a number that is never 0. */
+int mp__piece_take(size_t size, void *out);
+void mp__piece_join(void *piece, struct mp__object *parent);
+uint32_t mp__piece_ref(const void *piece);
+void *mp__piece_at(uint32_t ref);
+bool mp__piece_is_in(uint32_t ref, const struct mp__object *parent);
+/* Asked by the sweep of a piece of a queue. */
+extern bool (*mp__queue_piece_lives)(struct mp__object *queue, void *piece);
+
+/* A zeroed piece that lives as long as `object`, whose `attached` is set by this. */
 int mp__heap_attach(struct mp__object *object, size_t size, void *out);
 void *mp__heap_attached(const struct mp__object *object);
 

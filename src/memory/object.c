@@ -25,7 +25,7 @@ int mp__object_make(enum mp__kind kind, size_t size, void *out)
         serial = atomic_fetch_add(&mp__arena->serial, 1) + 1;
     /* the serial first: a sleeper of the last life that looks from now on leaves */
     atomic_store(&object->serial, serial);
-    atomic_store(&object->kind, (uint32_t)MP__KIND_GONE);
+    atomic_store(&object->kind, (uint32_t)MP__KIND_NONE);
     for (int i = 0; i < 2 && rc == 0; i++) {
         if (first_life)
             rc = mp__gate_init(&object->gate[i]);
@@ -43,6 +43,7 @@ int mp__object_make(enum mp__kind kind, size_t size, void *out)
     object->detail = 0;
     object->length = 0;
     memset(object->small, 0, sizeof object->small);
+    memset(object + 1, 0, size - sizeof *object);
     *(void **)out = object;
     return 0;
 }
@@ -76,5 +77,8 @@ void mp__object_end(void *p)
     mp__step("object.gone");
     for (int i = 0; i < 2; i++)
         mp__gate_post(&object->gate[i]);
+    /* the pieces of what is gone have no use; only then may another object be born here */
+    if (mp__heap_claim(object) && atomic_load(&object->attached) != 0)
+        mp__heap_sweep();
     mp__heap_give(object);
 }
