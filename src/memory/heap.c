@@ -146,8 +146,8 @@ int mp__run_take(size_t n, uint64_t me, size_t *out)
     size_t start = (size_t)hint, first = mp__arena->first, end = mp__arena->granules;
     if (mp__entry_state(atomic_load(&mp__runs()[start])) == MP__INSIDE)
         start = first;
-    if (budget_allows(n) && (run_find(start, end, n, me, hint, out) ||
-                             run_find(first, start, n, me, hint, out)))
+    if (budget_allows(n) &&
+        (run_find(start, end, n, me, hint, out) || run_find(first, start, n, me, hint, out)))
         return 0;
     return -ENOMEM;
 }

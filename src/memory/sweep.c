@@ -51,8 +51,8 @@ static void slab_sweep(struct mp__slab *slab, struct verdict *last)
     for (uint32_t i = 0; i < slab->count; i++) {
         uint64_t seen = atomic_load(&slab->state[i]);
         if (is_orphan(seen, mp__slab_block(slab, i), last))
-            changed |= atomic_compare_exchange_strong(&slab->state[i], &seen,
-                                                      mp__entry(MP__FREE, 1, 0));
+            changed |=
+                atomic_compare_exchange_strong(&slab->state[i], &seen, mp__entry(MP__FREE, 1, 0));
     }
     if (changed)
         mp__slab_recount(slab);
