@@ -178,10 +178,8 @@ static int put_all(mp_queue *q, struct putting *putting, mp__moment until)
     uint64_t me;
     int rc = mp__self_word(&me);
     struct sleep sleep = sleep_for(q, false);
-    while (rc == 0 && putting->put < putting->count) {
-        rc = sleep_once(q, &sleep, until);
-        if (rc == 0)
-            rc = mp__tail_take(q, me, guard_until(until));
+    while (rc == 0) {
+        rc = mp__tail_take(q, me, guard_until(until));
         if (rc != 0)
             break;
         size_t before = putting->put;
@@ -191,7 +189,11 @@ static int put_all(mp_queue *q, struct putting *putting, mp__moment until)
             wanted_post(&q->items_wanted, &q->items_gate);
             sleep_pass_on(q, &sleep);
         }
+        if (rc != 0 || putting->put == putting->count)
+            return rc;
+        rc = sleep_once(q, &sleep, until);
     }
+    sleep_pass_on(q, &sleep);
     return rc == MP_ETIMEOUT ? MP_EFULL : rc;
 }
 
@@ -282,26 +284,24 @@ int mp__queue_get(mp_queue *q, struct mp__taking *taking, mp__moment until)
     int rc = mp__self_word(&me);
     struct sleep sleep = sleep_for(q, true);
     while (rc == 0) {
-        rc = sleep_once(q, &sleep, until);
-        if (rc == 0)
-            rc = mp__head_take(q, me, guard_until(until));
-        if (rc != 0) {
-            sleep_pass_on(q, &sleep);
+        rc = mp__head_take(q, me, guard_until(until));
+        if (rc != 0)
             break;
-        }
         rc = get_first(q, taking, mp__owner_of(me), &message);
         mp__head_give(q, me);
-        if (rc <= 0) { /* taken, or left for others: they must not sleep on */
-            sleep_pass_on(q, &sleep);
-            if (rc == 0)
-                wanted_post(&q->space_wanted, &q->space_gate);
-            if (rc == 0 && message.block != NULL) {
-                rc = taking->finish(taking, &message);
-                mp__heap_give(message.block);
-            }
-            return rc;
-        }
-        rc = 0;
+        if (rc <= 0)
+            break;
+        rc = sleep_once(q, &sleep, until);
+        if (rc == MP_ETIMEOUT)
+            return MP_EEMPTY;
     }
-    return rc == MP_ETIMEOUT ? MP_EEMPTY : rc;
+    sleep_pass_on(q, &sleep); /* what is left is for others: they must not sleep on */
+    if (rc != 0)
+        return rc == MP_ETIMEOUT ? MP_EEMPTY : rc;
+    wanted_post(&q->space_wanted, &q->space_gate);
+    if (message.block != NULL) {
+        rc = taking->finish(taking, &message);
+        mp__heap_give(message.block);
+    }
+    return rc;
 }
