@@ -121,6 +121,7 @@ enum mp__kind {
     MP__KIND_EVENT,
     MP__KIND_BARRIER,
     MP__KIND_QUEUE,
+    MP__KIND_SIMPLE_QUEUE,
     MP__KIND_RLOCK = 0x4d500100, /* these three begin with an RLock */
     MP__KIND_VALUE,
     MP__KIND_ARRAY,

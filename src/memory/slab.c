@@ -42,7 +42,7 @@ int mp__object_class(enum mp__kind kind, size_t size)
 {
     if (kind == MP__KIND_CONDITION)
         return size <= CONDITION_BLOCK ? CLASS_CONDITION : MP_EINVAL;
-    if (kind == MP__KIND_QUEUE)
+    if (kind == MP__KIND_QUEUE || kind == MP__KIND_SIMPLE_QUEUE)
         return size <= QUEUE_BLOCK ? CLASS_QUEUE : MP_EINVAL;
     for (unsigned c = MP__PLAIN_CLASSES; c <= CLASS_LARGE; c++)
         if (size <= mp__class_size(c))

@@ -34,7 +34,8 @@ static bool piece_lives(void *piece, struct mp__object *parent, struct verdict *
         return false;
     if (kind == MP__KIND_NONE || atomic_load(&parent->attached) == mp__piece_ref(piece))
         return true;
-    return kind == MP__KIND_QUEUE && mp__queue_piece_lives(parent, piece);
+    return (kind == MP__KIND_QUEUE || kind == MP__KIND_SIMPLE_QUEUE) &&
+           mp__queue_piece_lives(parent, piece);
 }
 
 static bool is_orphan(uint64_t seen, void *memory, struct verdict *last)

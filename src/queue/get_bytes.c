@@ -27,14 +27,19 @@ static int accept_allocated(struct mp__taking *taking, const struct mp__message 
     return 0;
 }
 
+struct mp__taking mp__taking_bytes(void)
+{
+    return (struct mp__taking){
+        .record = MP__RECORD_BYTES, .accept = accept_allocated, .finish = nothing_left};
+}
+
 int mp_queue_get_bytes(mp_queue *q, void **buf, size_t *n, double timeout)
 {
     mp__moment until;
     int rc = mp__queue_check(q);
     if (rc == 0)
         rc = mp__moment_of(timeout, &until);
-    struct mp__taking taking = {
-        .record = MP__RECORD_BYTES, .accept = accept_allocated, .finish = nothing_left};
+    struct mp__taking taking = mp__taking_bytes();
     if (rc == 0)
         rc = mp__queue_get(q, &taking, until);
     if (rc != 0)

@@ -14,12 +14,12 @@
 
 #include <string.h>
 
-int mp_queue_create(mp_queue **out, size_t maxsize)
+int mp__queue_make(enum mp__kind kind, size_t maxsize, mp_queue **out)
 {
     mp_queue *q;
-    int rc = out == NULL ? MP_EINVAL : mp__object_make(MP__KIND_QUEUE, sizeof *q, &q);
+    int rc = mp__object_make(kind, sizeof *q, &q);
     if (rc != 0)
-        return mp__fail(rc);
+        return rc;
     q->object.length = maxsize;
     mp__gate *const gates[] = {&q->tail_gate, &q->head_gate, &q->items_gate, &q->space_gate,
                                &q->join_gate};
@@ -32,8 +32,18 @@ int mp_queue_create(mp_queue **out, size_t maxsize)
     if (rc != 0) {
         mp__heap_give(q);
         mp__heap_sweep();
-        return mp__fail(rc);
+        return rc;
     }
+    *out = q;
+    return 0;
+}
+
+int mp_queue_create(mp_queue **out, size_t maxsize)
+{
+    mp_queue *q;
+    int rc = out == NULL ? MP_EINVAL : mp__queue_make(MP__KIND_QUEUE, maxsize, &q);
+    if (rc != 0)
+        return mp__fail(rc);
     mp__object_publish(q, MP__KIND_QUEUE);
     *out = q;
     return 0;
@@ -197,20 +207,27 @@ static int put_all(mp_queue *q, struct putting *putting, mp__moment until)
     return rc == MP_ETIMEOUT ? MP_EFULL : rc;
 }
 
+int mp__queue_put_block(mp_queue *q, enum mp__record record, void *block, size_t n,
+                        mp__moment until)
+{
+    struct putting putting = {.record = record, .size = n, .count = 1, .block = block};
+    int rc = put_all(q, &putting, until);
+    if (rc != 0)
+        mp__heap_give(block);
+    return rc;
+}
+
 int mp__queue_put(mp_queue *q, enum mp__record record, const void *p, size_t n, mp__moment until)
 {
     struct putting putting = {.record = record, .p = p, .size = n, .count = 1};
-    void *bytes;
-    if (n > MP__RING_INLINE) {
-        int rc = mp__block_make(n, &putting.block, &bytes);
-        if (rc != 0)
-            return rc;
-        memcpy(bytes, p, n);
-    }
-    int rc = put_all(q, &putting, until);
-    if (rc != 0 && putting.block != NULL)
-        mp__heap_give(putting.block);
-    return rc;
+    void *block, *bytes;
+    if (n <= MP__RING_INLINE)
+        return put_all(q, &putting, until);
+    int rc = mp__block_make(n, &block, &bytes);
+    if (rc != 0)
+        return rc;
+    memcpy(bytes, p, n);
+    return mp__queue_put_block(q, record, block, n, until);
 }
 
 int mp_queue_put_bytes(mp_queue *q, const void *p, size_t n, double timeout)
@@ -304,4 +321,17 @@ int mp__queue_get(mp_queue *q, struct mp__taking *taking, mp__moment until)
         mp__heap_give(message.block);
     }
     return rc;
+}
+
+void mp__queue_park(mp_queue *q, mp__moment until)
+{
+    int64_t slice = MP__SLICE_FIRST;
+    atomic_store(&q->items_wanted, 1);
+    if (has_items(q))
+        return;
+    bool woken = mp__gate_wait(&q->items_gate, mp__slice_end(&slice, until));
+    /* a waiter takes nothing: others who sleep for the same message are to have the token */
+    atomic_store(&q->items_wanted, 1);
+    if (woken && has_items(q))
+        mp__gate_post(&q->items_gate);
 }
