@@ -59,6 +59,7 @@
 #include "context.h"
 #include "errors.h"
 #include "export.h"
+#include "object.h"
 #include "process.h"
 #include "sharedctypes.h"
 #include "synchronize.h"

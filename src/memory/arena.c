@@ -80,3 +80,17 @@ int mp__arena_ensure(void)
     atomic_store(&mp__runs()[arena->first], mp__entry(MP__FREE, arena->granules - arena->first, 0));
     return 0;
 }
+
+uint64_t mp__arena_id(void)
+{
+    return mp__arena != NULL ? mp__arena->id : 0;
+}
+
+bool mp__arena_holds(const void *p, size_t size)
+{
+    if (mp__arena == NULL || (uintptr_t)p < (uintptr_t)mp__arena)
+        return false;
+    size_t offset = (size_t)((uintptr_t)p - (uintptr_t)mp__arena);
+    return offset / MP__GRANULE >= mp__arena->first && size <= mp__arena->size &&
+           offset <= mp__arena->size - size;
+}

@@ -247,32 +247,31 @@ void mp__heap_publish(void *block)
     atomic_store(word, mp__entry(MP__OBJECT, n, 0));
 }
 
-/* The program's block, or a piece of an object, becomes the caller's; false if it is neither. */
-static bool word_claim(_Atomic uint64_t *word, mp__owner me)
-{
-    uint64_t seen = atomic_load(word);
-    enum mp__state state = mp__entry_state(seen);
-    if (state == MP__TRANSIT)
-        return mp__entry_low(seen) == me;
-    if (state != MP__OBJECT && state != MP__IN)
-        return false;
-    uint64_t mine = mp__entry(MP__TRANSIT, mp__entry_granules(seen), me);
-    return atomic_compare_exchange_strong(word, &seen, mine);
-}
-
 bool mp__heap_claim(void *block)
 {
     uint64_t me;
     _Atomic uint64_t *word = word_of(block);
-    return word != NULL && mp__self_word(&me) == 0 && word_claim(word, mp__owner_of(me));
+    if (word == NULL || mp__self_word(&me) != 0)
+        return false;
+    uint64_t seen = atomic_load(word);
+    if (mp__entry_state(seen) != MP__OBJECT && mp__entry_state(seen) != MP__IN)
+        return false;
+    uint64_t mine = mp__entry(MP__TRANSIT, mp__entry_granules(seen), mp__owner_of(me));
+    return atomic_compare_exchange_strong(word, &seen, mine);
 }
 
+/* Frees what is the caller's; what is the program's becomes the caller's first. */
 void mp__heap_give(void *block)
 {
-    if (!mp__heap_claim(block))
+    _Atomic uint64_t *word = word_of(block);
+    if (word == NULL)
+        return;
+    uint64_t seen = atomic_load(word);
+    bool is_mine =
+        mp__entry_state(seen) == MP__TRANSIT && mp__entry_low(seen) == mp__self_owner();
+    if (!is_mine && !mp__heap_claim(block))
         return;
     mp__step("heap.claimed");
-    _Atomic uint64_t *word = word_of(block);
     size_t granule = mp__granule_of(block);
     if (word == &mp__runs()[granule]) {
         mp__run_free(granule);

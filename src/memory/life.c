@@ -22,7 +22,10 @@
  */
 #include "memory/arena.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <mp/timeout.h>
+#include <signal.h>
 #include <unistd.h>
 
 enum { SLOT_FREE, SLOT_STARTING, SLOT_LIVE };
@@ -96,20 +99,28 @@ static mp__owner slot_claim(unsigned index, mp__owner starter, unsigned state, b
     return generation << MP__SLOT_BITS | index;
 }
 
-/* Round robin, so that a slot's generation lasts. */
-static unsigned slot_next(void)
+/* Round robin, so that a slot's generation lasts. Each who looks goes through all slots, however
+   many look at the same time; relaxed: where they begin is a hint. */
+static unsigned slot_first(void)
 {
-    return atomic_fetch_add_explicit(&mp__arena->life_cursor, 1, memory_order_relaxed) &
-           (MP__SLOTS - 1);
+    return atomic_load_explicit(&mp__arena->life_cursor, memory_order_relaxed);
+}
+
+static void slot_next_is_after(unsigned index)
+{
+    atomic_store_explicit(&mp__arena->life_cursor, index + 1, memory_order_relaxed);
 }
 
 int mp__life_take(mp__owner starter, mp__owner *out)
 {
+    unsigned first = slot_first();
     for (unsigned i = 0; i < 2 * MP__SLOTS; i++) {
-        mp__owner owner = slot_claim(slot_next(), starter, SLOT_STARTING, i >= MP__SLOTS);
+        unsigned index = (first + i) & (MP__SLOTS - 1);
+        mp__owner owner = slot_claim(index, starter, SLOT_STARTING, i >= MP__SLOTS);
         if (owner == 0)
             continue;
         mp__step("life.taken");
+        slot_next_is_after(index);
         struct mp__slot *slot = &mp__slots()[owner_slot(owner)];
         slot_reset(slot, 0, 0);
         atomic_store_explicit(&slot->born_from, mp__boot_now(), memory_order_relaxed);
@@ -154,8 +165,9 @@ int mp__life_adopt(mp__owner owner)
 /* Enters a process that nobody started: holds the byte first, so that LIVE is never without. */
 int mp__life_enter(void)
 {
+    unsigned first = slot_first();
     for (unsigned i = 0; i < 2 * MP__SLOTS; i++) {
-        unsigned index = slot_next();
+        unsigned index = (first + i) & (MP__SLOTS - 1);
         if (state_of(atomic_load(&mp__slots()[index].word)) != SLOT_FREE && i < MP__SLOTS)
             continue;
         if (!mp__lifefile_hold(&mp__arena->life, index))
@@ -167,6 +179,7 @@ int mp__life_enter(void)
             continue;
         }
         mp__step("life.entered");
+        slot_next_is_after(index);
         struct mp__slot *slot = &mp__slots()[index];
         /* a process that gets this number later has a start time after this moment */
         slot_reset(slot, getpid(), mp__boot_now());
@@ -200,6 +213,16 @@ static bool start_fits(const struct mp__slot *slot, uint64_t start)
     return start >= from && (until == 0 || start <= until);
 }
 
+/* A process without a free descriptor cannot read start times: that is no evidence. */
+static bool can_look(void)
+{
+    int fd = open("/", O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return errno != EMFILE && errno != ENFILE;
+    close(fd);
+    return true;
+}
+
 static bool slot_is_dead(unsigned index)
 {
     const struct mp__slot *slot = &mp__slots()[index];
@@ -214,7 +237,7 @@ static bool slot_is_dead(unsigned index)
     case MP__TRACE_RUNS:
         return !start_fits(slot, start);
     default:
-        return sign == MP__SIGN_FREE;
+        return sign == MP__SIGN_FREE && (can_look() || (kill(pid, 0) != 0 && errno == ESRCH));
     }
 }
 

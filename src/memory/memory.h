@@ -114,6 +114,7 @@ int mp__word_release(_Atomic uint64_t *word, mp__gate *gate, uint64_t holder);
 enum mp__kind {
     MP__KIND_NONE = 0,
     MP__KIND_GONE = 0x4d500001,
+    MP__KIND_MAKING,
     MP__KIND_LOCK = 0x4d500010,
     MP__KIND_SEMAPHORE,
     MP__KIND_BOUNDED,
@@ -148,13 +149,14 @@ _Static_assert(sizeof(struct mp__object) == 128, "two cache lines, the gates in 
    invisible to the sweep of others until mp__object_publish. */
 int mp__object_make(enum mp__kind kind, size_t size, void *out);
 void mp__object_publish(void *object, enum mp__kind kind);
+void mp__object_discard(void *object); /* one that was never published */
 /* Destroys it if this process may (its creator, or anybody once the creator ended): all calls on
    it fail from now on, sleepers included. Elsewhere it does nothing. */
 void mp__object_end(void *object);
 
 static inline int mp__object_fault(uint32_t kind)
 {
-    return kind == MP__KIND_GONE ? MP_ECLOSED : MP_ETYPE;
+    return kind == MP__KIND_GONE || kind == MP__KIND_MAKING ? MP_ECLOSED : MP_ETYPE;
 }
 
 /* 0, MP_EINVAL for NULL, MP_ETYPE, MP_ECLOSED. Relaxed: who has the pointer saw the object made. */
@@ -177,12 +179,15 @@ bool mp__object_ended(struct mp__object *object, uint32_t serial);
 /* ---- the heap (heap.c, slab.c, sweep.c) --------------------------------------------------- */
 
 int mp__arena_ensure(void);
+uint64_t mp__arena_id(void); /* 0: there is none yet */
+bool mp__arena_holds(const void *p, size_t size);
 
 /* Plain zeroed memory, 64-byte aligned; the caller's until published (then the program's). */
 int mp__heap_take(size_t size, void *out);
 void mp__heap_publish(void *block);
 void mp__heap_give(void *block);
-bool mp__heap_claim(void *block); /* makes it the caller's again, unless it is somebody else's */
+/* Makes a published block, or a piece, the caller's; true for one caller only. */
+bool mp__heap_claim(void *block);
 /* Pieces: memory that belongs to an object. Taken (contents unknown, the caller's), it joins the
    object by one store and is then freed by the sweep once the object has no use for it; claiming
    makes it the caller's again. A piece is referred to by a number that is never 0. */

@@ -60,7 +60,8 @@ void *mp__slab_block(struct mp__slab *slab, uint32_t i)
     return (char *)slab + slab->first + (size_t)i * slab->block_size;
 }
 
-static void slab_lay_out(struct mp__slab *slab, unsigned class_index)
+/* Blocks for objects begin zeroed: what a head holds from its last life counts in the next. */
+static void slab_lay_out(struct mp__slab *slab, unsigned class_index, bool was_used)
 {
     uint32_t size = mp__class_size(class_index);
     uint32_t head = sizeof *slab;
@@ -71,7 +72,7 @@ static void slab_lay_out(struct mp__slab *slab, unsigned class_index)
         if (first + (uint64_t)count * size <= MP__GRANULE)
             break;
     }
-    memset((void *)slab, 0, first);
+    memset((void *)slab, 0, was_used && mp__class_is_object(class_index) ? MP__GRANULE : first);
     slab->class_index = class_index;
     slab->block_size = size;
     slab->count = count;
@@ -83,6 +84,7 @@ static void *slab_try(struct mp__slab *slab, mp__owner me)
 {
     /* relaxed: room and next are hints */
     uint32_t start = atomic_load_explicit(&slab->next, memory_order_relaxed);
+    int32_t room = atomic_load_explicit(&slab->room, memory_order_relaxed);
     for (uint32_t k = 0; k < slab->count; k++) {
         uint32_t i = (start + k) % slab->count;
         uint64_t seen = atomic_load_explicit(&slab->state[i], memory_order_relaxed);
@@ -94,7 +96,9 @@ static void *slab_try(struct mp__slab *slab, mp__owner me)
         atomic_store_explicit(&slab->next, i + 1, memory_order_relaxed);
         return mp__slab_block(slab, i);
     }
-    atomic_store_explicit(&slab->room, 0, memory_order_relaxed);
+    /* unless somebody gave a block back while this looked */
+    atomic_compare_exchange_strong_explicit(&slab->room, &room, 0, memory_order_relaxed,
+                                            memory_order_relaxed);
     return NULL;
 }
 
@@ -120,10 +124,11 @@ static void *slab_search(unsigned class_index, mp__owner me)
 static int slab_grow(unsigned class_index, uint64_t me, void **block)
 {
     size_t granule;
+    uint64_t untouched = atomic_load(&mp__arena->touched);
     int rc = mp__run_take(1, me, &granule);
     if (rc != 0)
         return rc;
-    slab_lay_out(mp__slab_at(granule), class_index);
+    slab_lay_out(mp__slab_at(granule), class_index, granule < untouched);
     mp__step("slab.laid");
     atomic_store(&mp__runs()[granule], mp__entry(MP__SLAB, 1, class_index));
     mp__step("slab.made");

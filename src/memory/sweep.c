@@ -32,7 +32,7 @@ static bool piece_lives(void *piece, struct mp__object *parent, struct verdict *
     if (mp__entry_state(state) == MP__FREE || kind == MP__KIND_GONE ||
         (mp__entry_state(state) == MP__TRANSIT && is_dead(last, mp__entry_low(state))))
         return false;
-    if (kind == MP__KIND_NONE || atomic_load(&parent->attached) == mp__piece_ref(piece))
+    if (kind == MP__KIND_MAKING || atomic_load(&parent->attached) == mp__piece_ref(piece))
         return true;
     return (kind == MP__KIND_QUEUE || kind == MP__KIND_SIMPLE_QUEUE) &&
            mp__queue_piece_lives(parent, piece);
@@ -48,15 +48,19 @@ static bool is_orphan(uint64_t seen, void *memory, struct verdict *last)
 
 static void slab_sweep(struct mp__slab *slab, struct verdict *last)
 {
-    bool changed = false;
     for (uint32_t i = 0; i < slab->count; i++) {
         uint64_t seen = atomic_load(&slab->state[i]);
-        if (is_orphan(seen, mp__slab_block(slab, i), last))
-            changed |=
-                atomic_compare_exchange_strong(&slab->state[i], &seen, mp__entry(MP__FREE, 1, 0));
+        if (!is_orphan(seen, mp__slab_block(slab, i), last))
+            continue;
+        if (mp__class_is_object(slab->class_index)) {
+            /* it may have died ending it: sleepers are to see that. Only a sweep, and there is one
+               at a time, takes from the dead. */
+            struct mp__object *object = mp__slab_block(slab, i);
+            atomic_store(&object->kind, (uint32_t)MP__KIND_GONE);
+        }
+        atomic_compare_exchange_strong(&slab->state[i], &seen, mp__entry(MP__FREE, 1, 0));
     }
-    if (changed)
-        mp__slab_recount(slab);
+    mp__slab_recount(slab);
 }
 
 static void run_sweep(size_t granule, struct verdict *last)

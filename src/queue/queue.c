@@ -30,8 +30,7 @@ int mp__queue_make(enum mp__kind kind, size_t maxsize, mp_queue **out)
     if (rc == 0)
         rc = mp__ring_make(q);
     if (rc != 0) {
-        mp__heap_give(q);
-        mp__heap_sweep();
+        mp__object_discard(q);
         return rc;
     }
     *out = q;

@@ -57,8 +57,7 @@ int mp_simple_queue_create(mp_simple_queue **out)
     struct mp__local *local = mp__local_make(q);
     if (local == NULL) {
         pipe_close(fds);
-        mp__object_publish(q, MP__KIND_SIMPLE_QUEUE);
-        mp__object_end(q);
+        mp__object_discard(q);
         return mp__fail(-ENOMEM);
     }
     local->fds[0] = fds[0];

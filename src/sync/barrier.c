@@ -114,16 +114,20 @@ static int barrier_outcome(uint64_t word, uint32_t k)
     return word >> (8 + past - 1) & 1 ? MP_EBROKEN : 1;
 }
 
-/* The place taken, or `parties` if all places of this meeting are taken. */
+/* The place taken, or `parties` if all places of this meeting are taken or the next has begun. */
 static uint32_t place_take(mp_barrier *b, uint32_t k, mp__owner me)
 {
     for (uint32_t i = 0; i < b->object.detail; i++) {
         uint64_t seen = atomic_load(arrive_at(b, i));
-        while (!arrived_in(seen, k))
+        while (!arrived_in(seen, k)) {
+            /* if it still is, what was seen cannot be an arrival of the next */
+            if (ordinal_of(atomic_load(&b->object.word)) != k)
+                return b->object.detail;
             if (atomic_compare_exchange_weak(arrive_at(b, i), &seen, arrival(k, me))) {
                 mp__step("barrier.arrived");
                 return i;
             }
+        }
     }
     return b->object.detail;
 }

@@ -4,8 +4,8 @@
  *   A waiter's record is one word, FREE, WAITING(holder) or GRANTED(holder), with a ticket and a
  *   gate. Under the guard, a word lock of the condition's own:
  *     wait     takes a FREE record, stores the ticket, then WAITING (the commit), and gives the
- *              user's lock up; woken, it takes the record's word back by one exchange, which tells
- *              whether it was granted;
+ *              user's lock up; awake, it takes a word that is still WAITING back by CAS, and frees
+ *              one that was GRANTED only once it holds the user's lock again;
  *     notify   changes the oldest WAITING of live owners to GRANTED by CAS and posts their gates.
  *   The stamp of a grant is the last ticket given out by then: only who already waited may inherit.
  *
@@ -205,7 +205,7 @@ static int condition_make(mp_condition **out, struct mp__object *lock)
         return mp__fail(rc);
     rc = mp__gate_init(&c->guard_gate);
     if (rc != 0) {
-        mp__heap_give(c);
+        mp__object_discard(c);
         return mp__fail(rc);
     }
     c->lock = lock != NULL ? lock : &c->object;
@@ -269,6 +269,21 @@ static int record_await(mp_condition *c, struct record *r, uint64_t me, mp__mome
     }
 }
 
+/* Takes the record back unless it was granted: then it stays so until the lock is held, so that
+   the grant of one who dies before that is passed on. */
+static bool record_withdraw(struct record *r, uint64_t me)
+{
+    uint64_t seen = WAITING | (me & MP__HOLDER_MASK);
+    return atomic_compare_exchange_strong(&r->word, &seen, 0) || (seen & STATE_MASK) != GRANTED;
+}
+
+/* By CAS: if the condition was destroyed meanwhile, the record may be another's. */
+static void record_free(struct record *r, uint64_t me)
+{
+    uint64_t mine = GRANTED | (me & MP__HOLDER_MASK);
+    atomic_compare_exchange_strong(&r->word, &mine, 0);
+}
+
 static bool record_spin(struct record *r)
 {
     struct mp__spin spin;
@@ -298,9 +313,12 @@ static int condition_wait(mp_condition *c, uint64_t me, mp__moment until)
     rc = record_spin(r) ? 0 : record_await(c, r, me, until);
     if (rc == MP_ECLOSED)
         return rc;
-    bool granted = (atomic_exchange(&r->word, 0) & STATE_MASK) == GRANTED;
-    mp__step("condition.left");
+    bool granted = !record_withdraw(r, me);
+    mp__step("condition.leaving");
     int locked = lock_take_back(c, me, depth, rc == MP_RECOVERED);
+    if (granted)
+        record_free(r, me);
+    mp__step("condition.left");
     if (locked != 0)
         return locked;
     return granted ? 0 : rc;

@@ -71,7 +71,7 @@ static int data_create(enum mp__kind kind, char typecode, size_t size, size_t le
     if (attach)
         rc = mp__heap_attach(&data->object, bytes, &bytes_at);
     if (rc != 0) {
-        mp__heap_give(data);
+        mp__object_discard(data);
         return rc;
     }
     if (init != NULL && bytes > 0)

@@ -121,6 +121,7 @@ int mp_pipe(mp_connection **a, mp_connection **b, bool duplex)
         close(fd[1]);
         return mp__fail(-ENOMEM);
     }
+    first->in_tree = second->in_tree = true;
     *a = first;
     *b = second;
     return 0;

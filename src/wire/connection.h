@@ -20,6 +20,7 @@ struct mp__intake {
 struct mp_connection {
     uint32_t magic;
     bool is_socket;
+    bool in_tree;   /* the other end is held by processes of this tree only */
     _Atomic int fd; /* -1: closed */
     atomic_bool readable, writable;
     bool torn; /* a message was cut short by a failure: the other end can make no sense of more */
@@ -32,6 +33,9 @@ enum mp__way { MP__WAY_NONE, MP__WAY_IN, MP__WAY_OUT };
 
 /* 0 and the stream, if the connection is open and goes that way, else a code, already reported. */
 int mp__connection_enter(const mp_connection *c, enum mp__way way, struct mp__stream *stream);
+
+/* Receives one whole message: into `small` if it has room, else into memory that is the caller's. */
+int mp__connection_take(mp_connection *c, unsigned char *small, size_t room, struct mp__intake *in);
 
 /* A kept message that is whole. */
 bool mp__connection_has_kept(const mp_connection *c);

@@ -105,25 +105,38 @@ static bool kept_take(mp_connection *c, struct mp__intake *in)
     return true;
 }
 
-/* One whole message. */
-static int message_take(mp_connection *c, const struct mp__stream *stream, struct mp__intake *in)
+static int fill_directly(const struct mp__stream *stream, void *buf, size_t size)
 {
+    size_t got;
+    int rc = mp__stream_read(stream, buf, size, &got);
+    if (rc == MP_EEOF)
+        return cut_short(got, size);
+    return rc != 0 ? mp__fail(rc) : 0;
+}
+
+int mp__connection_take(mp_connection *c, unsigned char *small, size_t room, struct mp__intake *in)
+{
+    struct mp__stream stream;
+    int rc = mp__connection_enter(c, MP__WAY_IN, &stream);
+    if (rc != 0)
+        return rc;
     *in = (struct mp__intake){0};
     if (!kept_take(c, in)) {
-        int rc = next_size(c, stream, &in->size);
+        rc = next_size(c, &stream, &in->size);
         if (rc != 0)
             return rc;
+        if (in->size <= room) {
+            in->p = small;
+            return fill_directly(&stream, small, in->size);
+        }
     }
-    return intake_fill(c, stream, in);
+    return intake_fill(c, &stream, in);
 }
 
 int mp_connection_recv_bytes(mp_connection *c, void **buf, size_t *n)
 {
-    struct mp__stream stream;
     struct mp__intake in;
-    int rc = mp__connection_enter(c, MP__WAY_IN, &stream);
-    if (rc == 0)
-        rc = message_take(c, &stream, &in);
+    int rc = mp__connection_take(c, NULL, 0, &in);
     if (rc != 0)
         return rc;
     if (n != NULL)
@@ -147,15 +160,6 @@ static int too_short(mp_connection *c, const struct mp__stream *stream, struct m
     if (n != NULL)
         *n = in->size;
     return mp__failf(MP_ETOOSHORT, "the message has %zu bytes", in->size);
-}
-
-static int fill_directly(const struct mp__stream *stream, void *buf, size_t size)
-{
-    size_t got;
-    int rc = mp__stream_read(stream, buf, size, &got);
-    if (rc == MP_EEOF)
-        return cut_short(got, size);
-    return rc != 0 ? mp__fail(rc) : 0;
 }
 
 int mp_connection_recv_bytes_into(mp_connection *c, void *buf, size_t cap, size_t *n)

@@ -92,8 +92,9 @@ static uint64_t big_endian(const unsigned char *p, size_t n)
 int mp__frame_size(const struct mp__stream *stream, uint64_t *size, bool *inside)
 {
     unsigned char head[MP__FRAME_HEAD_MOST];
-    size_t got;
-    int rc = mp__stream_read(stream, head, 4, &got);
+    size_t got, early = mp__stream_hope(stream, head, 4);
+    int rc = mp__stream_read(stream, head + early, 4 - early, &got);
+    got += early;
     *inside = got > 0;
     if (rc != 0)
         return rc;

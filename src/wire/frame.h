@@ -25,6 +25,10 @@ int mp__frame_send(const struct mp__stream *stream, const void *p, size_t n, boo
    was behind its first byte; MP_EOVERFLOW: a length that no sender writes. */
 int mp__frame_size(const struct mp__stream *stream, uint64_t *size, bool *inside);
 
+/* Takes up to n bytes that are there, or come soon; gives how many, 0 when it is time for a call
+   that sleeps for them (hope.c). */
+size_t mp__stream_hope(const struct mp__stream *stream, void *p, size_t n);
+
 /* Reads exactly n bytes; *got counts them, and tells how far it came on failure. MP_EEOF. */
 int mp__stream_read(const struct mp__stream *stream, void *p, size_t n, size_t *got);
 

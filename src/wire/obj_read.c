@@ -7,11 +7,12 @@
 
 static const char *type_name(const mp_obj *o)
 {
-    static const char *const names[] = {"None", "bool", "int",   "float", "str",   "bytes", "list",
-                                        "tuple", "dict", "set", "frozenset", "proxy", "handle"};
-    return o->type <= MP_TYPE_HANDLE        ? names[o->type]
+    static const char *const names[] = {"None",      "bool",  "int",   "float", "str",
+                                        "bytes",     "list",  "tuple", "dict",  "set",
+                                        "frozenset", "proxy", "handle"};
+    return o->type <= MP_TYPE_HANDLE    ? names[o->type]
            : o->type == MP__TYPE_POISON ? "int"
-                                            : "object";
+                                        : "object";
 }
 
 const mp_obj *mp_obj_item(mp_obj o, size_t i)
@@ -49,7 +50,7 @@ static int int_of(const mp_obj *o, int64_t least, int64_t most, int64_t *i)
 
 int mp_obj_as_int(mp_obj o, int64_t *i)
 {
-    int64_t value;
+    int64_t value = 0;
     int rc = int_of(&o, INT64_MIN, INT64_MAX, &value);
     if (rc == 0 && i != NULL)
         *i = value;

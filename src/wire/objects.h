@@ -75,10 +75,11 @@ void mp__obj_repr_to(FILE *out, const mp_obj *o);
 
 /* ---- handles (obj_handle.c) --------------------------------------------------------------- */
 
-/* What a handle says of its object, in the order of the bytes on the wire. */
+/* What a handle says of its object. */
 struct mp__handle {
-    uint64_t address, arena;
-    uint32_t serial;
+    uint64_t address;
+    uint64_t arena;  /* the lower 48 bits of its number */
+    uint32_t serial; /* 0: there is no object */
 };
 mp_obj mp__obj_of_handle(struct mp__handle handle);
 struct mp__handle mp__handle_of(const mp_obj *o);

@@ -6,8 +6,9 @@
 #include <mp/sharedctypes.h>
 
 #include <stdlib.h>
+#include <string.h>
 
-static struct bench_peer *raw;
+static const char *self; /* this program */
 
 static int nothing(void *arg)
 {
@@ -45,29 +46,39 @@ static void create_batch(uint64_t n)
     }
 }
 
+/* ---- starting, in a program that was started for it ---------------------------------------- */
+
+static double answer(const char *request, double seconds)
+{
+    if (strcmp(request, "start_heap") == 0)
+        return bench_with_heap(start_batch, seconds);
+    bool daemonic = strcmp(request, "start_daemonic") == 0;
+    return bench_alone(daemonic ? daemonic_batch : start_batch, seconds);
+}
+
 static double start(double seconds)
 {
-    return bench_alone(start_batch, seconds);
+    return bench_peer_ask_once(self, "--serve", "start", seconds);
 }
 
 static double start_daemonic(double seconds)
 {
-    return bench_alone(daemonic_batch, seconds);
-}
-
-static double raw_fork(double seconds)
-{
-    return bench_peer_ask(raw, "start", seconds);
+    return bench_peer_ask_once(self, "--serve", "start_daemonic", seconds);
 }
 
 static double start_heap(double seconds)
 {
-    return bench_with_heap(start_batch, seconds);
+    return bench_peer_ask_once(self, "--serve", "start_heap", seconds);
+}
+
+static double raw_fork(double seconds)
+{
+    return bench_peer_ask_once(BENCH_RAW_PROCESS, NULL, "start", seconds);
 }
 
 static double raw_fork_heap(double seconds)
 {
-    return bench_peer_ask(raw, "start_heap", seconds);
+    return bench_peer_ask_once(BENCH_RAW_PROCESS, NULL, "start_heap", seconds);
 }
 
 static double create(double seconds)
@@ -149,9 +160,10 @@ static const struct bench_row rows[] = {
 
 int main(int argc, char **argv)
 {
-    raw = bench_peer_open(BENCH_RAW_PROCESS, NULL);
-    bench_check(raw != NULL);
-    int status = bench_main(argc, argv, rows, sizeof rows / sizeof rows[0]);
-    bench_peer_close(raw);
-    return status;
+    self = argv[0];
+    if (argc == 2 && strcmp(argv[1], "--serve") == 0) {
+        bench_peer_serve("libmp", answer);
+        return 0;
+    }
+    return bench_main(argc, argv, rows, sizeof rows / sizeof rows[0]);
 }

@@ -17,6 +17,7 @@ struct raw_flag {
 
 static struct raw {
     _Alignas(128) sem_t lock;
+    uint64_t datum;
     int value;
     struct raw_flag flag[2];
     _Alignas(128) pthread_mutex_t mutex;
@@ -31,6 +32,7 @@ static mp_semaphore *semaphore;
 static mp_value *value;
 static mp_event *event[2];
 static mp_condition *condition;
+static uint64_t *datum;
 static unsigned *whose;
 static mp_barrier *barrier[2];
 
@@ -44,6 +46,8 @@ static void objects_make(void)
     MP_CHECK(mp_semaphore_create(&semaphore, 1, NULL));
     MP_CHECK(mp_value_create(&value, 'i', NULL));
     MP_CHECK(mp_condition_create(&condition, NULL));
+    MP_CHECK(mp_raw_alloc(&memory, sizeof *datum));
+    datum = memory;
     MP_CHECK(mp_raw_alloc(&memory, sizeof *whose));
     whose = memory;
     for (int i = 0; i < 2; i++) {
@@ -136,7 +140,7 @@ static uint64_t lock_body(struct bench_team *team, unsigned index)
     (void)index;
     for (; !bench_is_over(team); done++) {
         bench_check(mp_lock_acquire(lock, MP_FOREVER) == 0);
-        bench_section();
+        bench_section(datum);
         bench_check(mp_lock_release(lock) == 0);
     }
     return done;
@@ -148,7 +152,7 @@ static uint64_t raw_lock_body(struct bench_team *team, unsigned index)
     (void)index;
     for (; !bench_is_over(team); done++) {
         bench_check(sem_wait(&raw->lock) == 0);
-        bench_section();
+        bench_section(&raw->datum);
         bench_check(sem_post(&raw->lock) == 0);
     }
     return done;

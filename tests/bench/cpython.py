@@ -176,6 +176,55 @@ def barrier_body(members):
     return body
 
 
+def connection_ends(duplex):
+    """Each member's connection to receive on, and to send on."""
+    if duplex:
+        ends = mp.Pipe()
+        return list(zip(ends, ends))
+    one, other = mp.Pipe(duplex=False), mp.Pipe(duplex=False)
+    return [(one[0], other[1]), (other[0], one[1])]
+
+
+def connection_trips_body(duplex):
+    ends = connection_ends(duplex)
+
+    def body(team, index):
+        source, sink = ends[index]
+        message = bytes(64)
+        buffer = bytearray(64)
+        turn = 0
+        while team.goes_on(index, turn):
+            if index == 0:
+                sink.send_bytes(message)
+            source.recv_bytes_into(buffer)
+            if index == 1:
+                sink.send_bytes(message)
+            turn += 1
+        return turn if index == 0 else 0
+
+    return body
+
+
+def connection_stream_body(size):
+    ends = connection_ends(True)
+
+    def body(team, index):
+        source, sink = ends[index]
+        message = bytes(size)
+        buffer = bytearray(size)
+        done = 0
+        if index == 1:
+            while source.recv_bytes_into(buffer):
+                done += 1
+            return done
+        while not team.over.value:
+            sink.send_bytes(message)
+        sink.send_bytes(b"")
+        return 0
+
+    return body
+
+
 def nothing():
     pass
 
@@ -214,6 +263,10 @@ def measure_team(name, members, place, pinning, seconds):
         return team.time(condition_body(), seconds)
     if name == "barrier":
         return team.time(barrier_body(team.members), seconds)
+    if name.startswith("connection_trips"):
+        return team.time(connection_trips_body("simplex" not in name), seconds)
+    if name.startswith("connection_stream_"):
+        return team.time(connection_stream_body(int(name.rpartition("_")[2])), seconds)
     sys.exit(f"cpython.py: what is {name}?")
 
 

@@ -45,8 +45,8 @@ double bench_alone(bench_batch *batch, double seconds);
 /* The same with 8 MiB of touched private memory, which every fork has to give a second owner. */
 double bench_with_heap(bench_batch *batch, double seconds);
 
-/* Computes for about 60 ns: what stands in a short critical section. */
-void bench_section(void);
+/* Computes something new of *datum for about 60 ns: what stands in a short critical section. */
+void bench_section(volatile uint64_t *datum);
 void bench_section_calibrate(void);
 
 /* Zeroed memory that later forks share. */
@@ -83,6 +83,11 @@ struct bench_peer *bench_peer_open(const char *program, const char *script);
 const char *bench_peer_name(const struct bench_peer *peer);
 double bench_peer_ask(struct bench_peer *peer, const char *request, double seconds);
 void bench_peer_close(struct bench_peer *peer);
+/* Opened anew for one question, as a program's layout in memory is another one each time. */
+double bench_peer_ask_once(const char *program, const char *script, const char *request,
+                           double seconds);
+/* The peer's part: answers until the end of stdin. */
+void bench_peer_serve(const char *name, double (*answer)(const char *request, double seconds));
 
 /* ---- for kit.c ---------------------------------------------------------------------------- */
 

@@ -83,3 +83,27 @@ void bench_peer_close(struct bench_peer *peer)
     waitpid(peer->pid, NULL, 0);
     free(peer);
 }
+
+double bench_peer_ask_once(const char *program, const char *script, const char *request,
+                           double seconds)
+{
+    struct bench_peer *peer = bench_peer_open(program, script);
+    bench_check(peer != NULL);
+    double took = bench_peer_ask(peer, request, seconds);
+    bench_peer_close(peer);
+    return took;
+}
+
+void bench_peer_serve(const char *name, double (*answer)(const char *request, double seconds))
+{
+    char request[40], pinning[40];
+    double seconds;
+    puts(name);
+    fflush(stdout);
+    while (scanf("%39s %39s %lf", request, pinning, &seconds) == 3) {
+        if (strcmp(pinning, "free") == 0)
+            bench_place_freely();
+        printf("%.1f\n", answer(request, seconds));
+        fflush(stdout);
+    }
+}

@@ -2,7 +2,6 @@
  * the library's own fork handlers and mappings make every fork dearer. */
 #include "kit.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,20 +17,14 @@ static void fork_batch(uint64_t n)
     }
 }
 
+static double answer(const char *request, double seconds)
+{
+    bool heap = strcmp(request, "start_heap") == 0;
+    return heap ? bench_with_heap(fork_batch, seconds) : bench_alone(fork_batch, seconds);
+}
+
 int main(void)
 {
-    char request[32], pinning[32];
-    double seconds;
-    puts("fork");
-    fflush(stdout);
-    while (scanf("%31s %31s %lf", request, pinning, &seconds) == 3) {
-        if (strcmp(pinning, "free") == 0)
-            bench_place_freely();
-        bool heap = strcmp(request, "start_heap") == 0;
-        double took =
-            heap ? bench_with_heap(fork_batch, seconds) : bench_alone(fork_batch, seconds);
-        printf("%.1f\n", took);
-        fflush(stdout);
-    }
+    bench_peer_serve("fork", answer);
     return 0;
 }

@@ -321,16 +321,18 @@ static int victim_choose(const struct harness *h)
 static void kill_and_replace(struct harness *h, int i)
 {
     struct kill_worker *w = &kill_board->worker[i];
-    atomic_fetch_add(&kill_board->changes, 1);
+    /* first the bit, at the end last: who sees the same number of changes before and after a look
+       at the bits knows that they say who may be dead */
     atomic_fetch_or(&kill_board->dying, UINT64_C(1) << i);
+    atomic_fetch_add(&kill_board->changes, 1);
     check(kill(h->hand[i].pid, SIGKILL) == 0);
     (void)hand_reap(&h->hand[i], true, -SIGKILL);
     h->result->kills++;
     h->result->by_role[atomic_load(&w->role)]++;
     if (h->plan->died != NULL)
         h->plan->died(w);
-    atomic_fetch_and(&kill_board->dying, ~(UINT64_C(1) << i));
     atomic_fetch_add(&kill_board->changes, 1);
+    atomic_fetch_and(&kill_board->dying, ~(UINT64_C(1) << i));
     kill_pause(&dice, h->plan->replace_within);
     hand_start(h, i);
 }

@@ -38,7 +38,7 @@ struct kill_worker {
 
 struct kill_board {
     _Atomic bool stop;
-    _Alignas(64) _Atomic uint64_t changes; /* odd while somebody is being killed or replaced */
+    _Alignas(64) _Atomic uint64_t changes; /* odd while somebody is being killed */
     _Atomic uint64_t dying;                /* bit i: worker i may be dead by now */
     _Alignas(64) _Atomic uint32_t inside;
     volatile uint64_t x, y; /* a pair that is equal between sections */

@@ -1,0 +1,20 @@
+/* The Pythons of this machine, for programs that compare libmp with each of them. */
+#ifndef TESTS_INTEROP_PYTHONS_H
+#define TESTS_INTEROP_PYTHONS_H
+
+#include <stddef.h>
+
+enum { PYTHONS_MOST = 32, PYTHON_PATH = 512 };
+
+struct pythons {
+    size_t count;
+    char path[PYTHONS_MOST][PYTHON_PATH];
+};
+
+/* python3, then every python3.N of $PATH and of ~/.pyenv/versions: each version from 3.8 on once. */
+void pythons_find(struct pythons *pythons);
+
+/* Runs a command made of shell-quoted words; the exit status, or -1. */
+int python_run(const char *python, const char *const *args);
+
+#endif
