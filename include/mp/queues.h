@@ -6,7 +6,7 @@
  * may be a member of a struct in mp_raw_alloc memory, and may be sent in a message as a handle. Any
  * thread of any of those processes may put and get at any time. A message is an object or bytes,
  * of any size; those of one producer come out in the order in which they went in. They stand in
- * shared memory, those longer than 4 KiB in a block of their own, until they are taken: no hidden
+ * shared memory, those longer than 8 KiB in a block of their own, until they are taken: no hidden
  * thread moves them, a process that ends has nothing left to send, and nobody has to read before
  * it may end. The memory of messages taken serves other objects.
  *
@@ -98,7 +98,7 @@ MP_API int mp_queue_put(mp_queue *queue, mp_obj object, double timeout);
  * Waits up to `timeout` for a message. The caller owns *out, and frees it with mp_obj_free. What
  * was put as bytes is a bytes object. Who is killed inside may take one message along.
  * Returns 0; MP_EEMPTY (queue.Empty); MP_ECLOSED (ValueError) after close; -ENOMEM (MemoryError):
- * a message of up to 4 KiB then stays first, a longer one is gone.
+ * a message of up to 8 KiB then stays first, a longer one is gone.
  * \param out may be NULL: the message is dropped
  */
 MP_API int mp_queue_get(mp_queue *queue, mp_obj *out, double timeout);
@@ -147,7 +147,7 @@ MP_API int mp_queue_get_bytes_into(mp_queue *queue, void *buf, size_t cap, size_
 /**
  * Put an array: each item is a message of bytes, as if put alone.
  * Python: for item in items: Queue.put(item)
- * Waits up to `timeout`, in all, for room for the rest. Items of up to 4 KiB that find room
+ * Waits up to `timeout`, in all, for room for the rest. Items of up to 8 KiB that find room
  * together go in together, at a fraction of the cost; others may put between those that do not.
  * Who is killed inside has put the first so many.
  * Returns how many went in, fewer than `count` where time, memory or the queue ended before; where
@@ -162,7 +162,7 @@ MP_API int mp_queue_put_array(mp_queue *queue, const void *items, size_t count, 
  * Get messages that are there, at most `count`, into an array.
  * Python: [Queue.get() for ...]
  * Waits as mp_queue_get for the first, not for more; takes bytes of exactly `size`, up to the
- * first message that is something else. Items longer than 4 KiB come one by one.
+ * first message that is something else. Items longer than 8 KiB come one by one.
  * Who is killed inside may take all of them along.
  * Returns how many came, 1 or more; MP_EEMPTY (queue.Empty); MP_ETYPE (TypeError) if the first
  * message is something else, it stays first; MP_ECLOSED (ValueError) after close.

@@ -25,7 +25,6 @@ struct mp__arena {
     size_t granules; /* of the whole arena, this head included */
     size_t first;    /* the first granule that can be handed out */
     size_t budget;   /* granules that may be in use at once */
-    struct mp__lifefile life;
     _Atomic uint32_t serial;
     _Atomic uint32_t life_cursor;
     _Alignas(64) _Atomic uint64_t heap_word; /* guards the run table */
@@ -36,6 +35,7 @@ struct mp__arena {
 };
 
 extern struct mp__arena *mp__arena;
+extern struct mp__lifefile mp__life; /* private, so that children need not touch the head */
 
 static inline struct mp__slot *mp__slots(void)
 {

@@ -267,8 +267,7 @@ void mp__heap_give(void *block)
     if (word == NULL)
         return;
     uint64_t seen = atomic_load(word);
-    bool is_mine =
-        mp__entry_state(seen) == MP__TRANSIT && mp__entry_low(seen) == mp__self_owner();
+    bool is_mine = mp__entry_state(seen) == MP__TRANSIT && mp__entry_low(seen) == mp__self_owner();
     if (!is_mine && !mp__heap_claim(block))
         return;
     mp__step("heap.claimed");

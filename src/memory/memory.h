@@ -46,7 +46,6 @@ struct mp__self {
     pthread_mutex_t lock;    /* entering, and making the arena */
     pthread_mutex_t threads_lock;
     pthread_mutex_t room_lock; /* for the layer that uses the room */
-    pthread_t main_thread;
     _Alignas(16) unsigned char room[MP__SELF_ROOM];
     uint32_t thread_last;
     uint64_t threads[(MP__THREADS + 64) / 64]; /* ordinals in use */
@@ -75,7 +74,6 @@ static inline int mp__self_word(uint64_t *word)
 
 /* What this process is called in texts; the process layer knows better than "MainProcess". */
 extern const char *(*mp__self_name)(void);
-bool mp__self_is_main_thread(void);
 
 static inline mp__owner mp__self_owner(void)
 {

@@ -95,5 +95,5 @@ int mp_queue_join(mp_queue *q, double timeout)
 void mp_queue_destroy(mp_queue *q)
 {
     if (mp__object_check(q, MP__KIND_QUEUE) == 0)
-        mp__object_end(q);
+        mp__queue_end(q);
 }

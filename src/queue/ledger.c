@@ -64,10 +64,14 @@ static struct line *line_of(struct mp_queue *q, mp__owner me)
 void mp__ledger_prepare(struct mp_queue *q, mp__owner me, uint32_t n, uint32_t until)
 {
     const struct line *line = line_of(q, me);
-    q->taker = me;
+    q->taker = 0;
+    atomic_signal_fence(memory_order_seq_cst); /* a death in between leaves no note */
     q->taker_count = n;
     q->taker_until = until;
     q->taker_before = line->got;
+    mp__step("ledger.noting");
+    atomic_signal_fence(memory_order_seq_cst);
+    q->taker = me;
     /* release: an heir that sees the commit sees this note */
     atomic_thread_fence(memory_order_release);
 }
@@ -120,5 +124,7 @@ uint32_t mp__ledger_unfinished(struct mp_queue *q, uint32_t *lost)
     *lost = gone;
     uint32_t puts = mp__count_of(atomic_load(&q->tail));
     int32_t left = (int32_t)(puts - q->done - gone);
-    return left > 0 ? (uint32_t)left : 0;
+    /* who reports what another took makes one message count twice, those in the queue never */
+    int32_t waiting = (int32_t)(puts - mp__count_of(atomic_load(&q->head)));
+    return (uint32_t)(left > waiting ? left : waiting);
 }

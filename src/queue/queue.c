@@ -14,17 +14,36 @@
 
 #include <string.h>
 
+_Static_assert(sizeof(struct mp_queue) <= 1024, "a block for queues holds it");
+
+static int gates_make(mp_queue *q)
+{
+    mp__gate *const gates[] = {&q->tail_gate, &q->head_gate, &q->items_gate, &q->space_gate,
+                               &q->join_gate};
+    int rc = 0;
+    for (size_t i = 0; i < sizeof gates / sizeof gates[0] && rc == 0; i++) {
+        if (q->gates_made)
+            mp__gate_drain(gates[i]);
+        else
+            rc = mp__gate_init(gates[i]);
+    }
+    q->gates_made = rc == 0;
+    return rc;
+}
+
+__attribute__((constructor)) static void kinds_register(void)
+{
+    mp__queue_wait_register();
+}
+
 int mp__queue_make(enum mp__kind kind, size_t maxsize, mp_queue **out)
 {
     mp_queue *q;
-    int rc = mp__object_make(kind, sizeof *q, &q);
+    int rc = mp__object_make(kind, offsetof(struct mp_queue, tail_gate), &q);
     if (rc != 0)
         return rc;
     q->object.length = maxsize;
-    mp__gate *const gates[] = {&q->tail_gate, &q->head_gate, &q->items_gate, &q->space_gate,
-                               &q->join_gate};
-    for (size_t i = 0; i < sizeof gates / sizeof gates[0] && rc == 0; i++)
-        rc = mp__gate_init(gates[i]);
+    rc = gates_make(q);
     if (rc == 0)
         rc = mp__ledger_make(q);
     if (rc == 0)
@@ -52,6 +71,22 @@ int mp__queue_check(mp_queue *q)
 {
     int rc = mp__object_check(q, MP__KIND_QUEUE);
     return rc != 0 ? rc : mp__queue_is_closed(q) ? MP_ECLOSED : 0;
+}
+
+void mp__queue_end(mp_queue *q)
+{
+    uint64_t me;
+    uint32_t serial = mp__object_serial(&q->object);
+    if (mp__self_word(&me) != 0 || mp__tail_take(q, me, MP__NEVER) != 0)
+        return;
+    if (mp__head_take(q, me, MP__NEVER) == 0) {
+        mp__object_end(q);
+        /* the guards of what has ended stay taken: who waits for them sees that it has */
+        if (mp__object_ended(&q->object, serial))
+            return;
+        mp__head_give(q, me);
+    }
+    mp__tail_give(q, me);
 }
 
 static mp__moment guard_until(mp__moment until)
@@ -88,13 +123,13 @@ struct sleep {
 static bool sleep_spin(mp_queue *q, struct sleep *sleep)
 {
     struct mp__spin spin;
-    if (!mp__spin_begin(&spin))
+    if (!mp__spin_begin(&spin, MP__SPIN_WAKE))
         return false;
     bool over = false;
     do
         over = sleep->over(q);
     while (!over && mp__spin_again(&spin));
-    mp__spin_ended(over);
+    mp__spin_ended(&spin, over);
     return over;
 }
 
@@ -308,8 +343,6 @@ int mp__queue_get(mp_queue *q, struct mp__taking *taking, mp__moment until)
         if (rc <= 0)
             break;
         rc = sleep_once(q, &sleep, until);
-        if (rc == MP_ETIMEOUT)
-            return MP_EEMPTY;
     }
     sleep_pass_on(q, &sleep); /* what is left is for others: they must not sleep on */
     if (rc != 0)
@@ -333,4 +366,10 @@ void mp__queue_park(mp_queue *q, mp__moment until)
     atomic_store(&q->items_wanted, 1);
     if (woken && has_items(q))
         mp__gate_post(&q->items_gate);
+}
+
+/* Here, because a program that uses a queue has this file linked in from the library. */
+__attribute__((constructor)) static void classes_register(void)
+{
+    mp__queue_wait_register();
 }

@@ -29,7 +29,7 @@ static void simple_park(const mp_waitable *item, mp__moment until)
 static const struct mp__wait_class queue_class = {.ready = queue_ready, .park = queue_park};
 static const struct mp__wait_class simple_class = {.ready = simple_ready, .park = simple_park};
 
-__attribute__((constructor)) static void classes_register(void)
+void mp__queue_wait_register(void)
 {
     mp__wait_register(MP_WAIT_QUEUE, &queue_class);
     mp__wait_register(MP_WAIT_SIMPLE_QUEUE, &simple_class);

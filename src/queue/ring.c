@@ -138,9 +138,21 @@ static void segment_recycle(struct mp_queue *q, struct mp__segment *s)
 
 /* ---- putting ------------------------------------------------------------------------------ */
 
+/* A guard may be had after the queue's end too; what it guards is gone then. */
+static bool is_over(struct mp_queue *q)
+{
+    /* relaxed: the end comes under both guards */
+    uint32_t kind = atomic_load_explicit(&q->object.kind, memory_order_relaxed);
+    return kind != MP__KIND_QUEUE && kind != MP__KIND_SIMPLE_QUEUE;
+}
+
 int mp__tail_take(struct mp_queue *q, uint64_t me, mp__moment until)
 {
     int rc = mp__word_acquire(&q->tail_guard, &q->tail_gate, me, until, &q->object);
+    if (rc >= 0 && is_over(q)) {
+        mp__tail_give(q, me);
+        return MP_ECLOSED;
+    }
     return rc > 0 ? 0 : rc;
 }
 
@@ -249,6 +261,10 @@ void mp__tail_commit(struct mp_queue *q, const struct mp__cursor *at)
 int mp__head_take(struct mp_queue *q, uint64_t me, mp__moment until)
 {
     int rc = mp__word_acquire(&q->head_guard, &q->head_gate, me, until, &q->object);
+    if (rc >= 0 && is_over(q)) {
+        mp__head_give(q, me);
+        return MP_ECLOSED;
+    }
     if (rc == MP_RECOVERED)
         mp__ledger_repair(q);
     return rc > 0 ? 0 : rc;
@@ -350,8 +366,11 @@ static bool piece_is_between(struct mp_queue *q, const void *piece)
     uint32_t ref = mp__piece_ref(piece);
     uint32_t head = position_of(atomic_load(&q->head));
     uint32_t tail = position_of(atomic_load(&q->tail));
+    struct mp__cursor at;
+    mp__tail_cursor(q, &at);
+    /* a link that a dead producer made is the next one's to use, and may be in use by then */
     if (ref == atomic_load(&q->spare) || ref == atomic_load(&q->tail_segment) ||
-        ref == atomic_load(&q->head_segment))
+        ref == atomic_load(&q->head_segment) || ref == atomic_load(&at.segment->next))
         return true;
     if (s->type == SEGMENT)
         return distance(head, segment_end(s)) >= 0 && distance(s->base, tail) >= 0;

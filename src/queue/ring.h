@@ -7,7 +7,8 @@
 /* What a message is. */
 enum mp__record { MP__RECORD_BYTES = 1, MP__RECORD_OBJECT, MP__RECORD_LINK };
 
-#define MP__RING_INLINE ((size_t)4096) /* longer messages get a block of their own */
+/* Longer messages get a block of their own, which is a run then: slabs stay slabs for ever. */
+#define MP__RING_INLINE ((size_t)8176)
 
 /* Words that change together stand in a cache line of their own. Fields that are not atomic belong
    to the holder of the guard above them. */
@@ -31,8 +32,10 @@ struct mp_queue {
     _Alignas(64) _Atomic uint32_t items_wanted, space_wanted, join_wanted;
     _Atomic uint32_t spare; /* a segment that has been emptied */
 
+    /* From here on kept from one life to the next, as somebody may still sleep at a gate. */
     _Alignas(64) mp__gate tail_gate;
     mp__gate head_gate, items_gate, space_gate, join_gate;
+    uint32_t gates_made;
 };
 
 /* Where in the ring somebody reads or writes. */

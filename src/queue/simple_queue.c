@@ -180,5 +180,5 @@ void mp_simple_queue_destroy(mp_simple_queue *q)
     if (mp__object_check(q, MP__KIND_SIMPLE_QUEUE) != 0)
         return;
     mp_simple_queue_close(q);
-    mp__object_end(q);
+    mp__queue_end(&q->queue);
 }

@@ -287,13 +287,13 @@ static void record_free(struct record *r, uint64_t me)
 static bool record_spin(struct record *r)
 {
     struct mp__spin spin;
-    if (!mp__spin_begin(&spin))
+    if (!mp__spin_begin(&spin, MP__SPIN_WAKE))
         return false;
     bool granted = false;
     do
         granted = (atomic_load_explicit(&r->word, memory_order_acquire) & STATE_MASK) == GRANTED;
     while (!granted && mp__spin_again(&spin));
-    mp__spin_ended(granted);
+    mp__spin_ended(&spin, granted);
     return granted;
 }
 

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #define ROUNDS_MAX 101
-#define ATTEMPTS_PER_ROUND 3
+#define ATTEMPTS_PER_ROUND 2
 #define QUIET_TRIES 20
 
 enum { LIBMP, RAW, CPYTHON, SIDES };
@@ -175,7 +175,7 @@ static bool options_read(int argc, char **argv, struct options *options)
         bool has_value = i + 1 < argc;
         if (strcmp(argv[i], "--quick") == 0) {
             options->rounds = 1;
-            options->seconds = 0.005;
+            options->seconds = 0.03;
         } else if (strcmp(argv[i], "--rounds") == 0 && has_value)
             options->rounds = atoi(argv[++i]);
         else if (strcmp(argv[i], "--only") == 0 && has_value)

@@ -82,7 +82,7 @@ size_t random_size(struct rng *rng, size_t most)
     static const size_t edge[] = {MP__RING_INLINE - 1, MP__RING_INLINE, MP__RING_INLINE + 1, 32768};
     uint64_t way = rng_below(rng, 64);
     size_t size = way < 40   ? rng_below(rng, 100)
-                  : way < 60 ? rng_below(rng, 5000)
+                  : way < 60 ? rng_below(rng, 9000)
                   : way < 63 ? edge[rng_below(rng, 4)]
                              : rng_below(rng, 200000);
     return size < most ? size : most;

@@ -7,6 +7,7 @@
 #include <mp/synchronize.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -325,6 +326,127 @@ static void test_who_sleeps_learns_that_it_was_destroyed(void **state)
     heap_is_as_before(&before);
 }
 
+/* One that is inside, under a guard, while the queue is destroyed. */
+struct intruder {
+    mp_queue *q;
+    const char *step; /* where it lingers */
+    int (*work)(void *q);
+    atomic_int inside, destroyed;
+};
+
+static struct intruder *intruder;
+
+static void linger(const char *name)
+{
+    if (strcmp(name, intruder->step) != 0 || atomic_exchange(&intruder->inside, 1) != 0)
+        return;
+    double start = clock_seconds();
+    while (!atomic_load(&intruder->destroyed) && clock_seconds() - start < 0.1)
+        ;
+}
+
+static int intrude(void *arg)
+{
+    uint64_t me;
+    struct intruder *in = arg;
+    check(mp__self_word(&me) == 0);
+    mp__step_hook = linger;
+    return in->work(in->q);
+}
+
+static int put_4000(void *q)
+{
+    char bytes[4000];
+    memset(bytes, 'x', sizeof bytes);
+    int rc = mp_queue_put_bytes(q, bytes, sizeof bytes, MP_FOREVER);
+    check(rc == 0 || rc == MP_ECLOSED);
+    return 0;
+}
+
+static int get_4000(void *q)
+{
+    char bytes[4000];
+    int rc = mp_queue_get_bytes_into(q, bytes, sizeof bytes, NULL, MP_FOREVER);
+    check(rc == MP_ECLOSED || (rc == 0 && bytes[0] == 'x' && bytes[3999] == 'x'));
+    return 0;
+}
+
+static void destroyed_around(int (*work)(void *q), const char *step)
+{
+    enum { SIZE = 65536 };
+    static char zero[SIZE];
+    void *next[2];
+    *intruder = (struct intruder){.q = new_queue(0), .step = step, .work = work};
+    check(put_4000(intruder->q) == 0);
+    pid_t child = child_fork(intrude, intruder);
+    while (!atomic_load(&intruder->inside))
+        ;
+    mp_queue_destroy(intruder->q);
+    for (int i = 0; i < 2; i++)
+        check(mp__heap_take(SIZE, &next[i]) == 0);
+    atomic_store(&intruder->destroyed, 1);
+    assert_int_equal(child_wait(child), 0);
+    for (int i = 0; i < 2; i++) {
+        check(memcmp(next[i], zero, SIZE) == 0);
+        mp__heap_give(next[i]);
+    }
+}
+
+static void test_destroy_lets_those_inside_finish(void **state)
+{
+    (void)state;
+    struct mp__heap_count before = heap_count();
+    void *memory;
+    assert_mp_result(mp_raw_alloc(&memory, sizeof *intruder), 0);
+    intruder = memory;
+    destroyed_around(put_4000, "guard.taken");
+    destroyed_around(put_4000, "ring.committing");
+    destroyed_around(get_4000, "guard.taken");
+    destroyed_around(get_4000, "ring.taking");
+    destroyed_around(get_4000, "ring.taken");
+    mp_raw_free(memory);
+    heap_is_as_before(&before);
+}
+
+static mp_queue *new_queue_at(const mp_queue *place)
+{
+    mp_queue *other[256];
+    int n = 0;
+    mp_queue *q = new_queue(0);
+    while (q != place) {
+        check(n < 256);
+        other[n++] = q;
+        q = new_queue(0);
+    }
+    while (n > 0)
+        mp_queue_destroy(other[--n]);
+    return q;
+}
+
+/* Who slept at a queue's end leaves later, out of gates that serve the next one by then. */
+static void test_a_queue_in_the_place_of_one_with_sleepers_wakes_at_once(void **state)
+{
+    (void)state;
+    enum { ROUNDS = 20 };
+    mp_queue *first = new_queue(0);
+    pid_t child = child_fork(get_from_destroyed, first);
+    check(child_await_sleep(child));
+    mp_queue_destroy(first);
+    mp_queue *q = new_queue_at(first);
+    assert_int_equal(child_wait(child), 0);
+    int late = 0;
+    for (int i = 0; i < ROUNDS; i++) {
+        child = child_fork(get_one, q);
+        check(child_await_sleep(child));
+        double start = clock_seconds();
+        put_text(q, "x");
+        assert_int_equal(child_wait(child), 0);
+        late += clock_seconds() - start > 0.004;
+    }
+    check(late < ROUNDS / 2);
+    mp_queue_destroy(q);
+}
+
 static int destroy_it(void *arg)
 {
     mp_queue_destroy(arg);
@@ -624,6 +746,9 @@ int main(void)
         support_test("a destroyed queue is closed", test_a_destroyed_queue_is_closed),
         support_test("who sleeps learns that it was destroyed",
                      test_who_sleeps_learns_that_it_was_destroyed),
+        support_test("destroy lets those inside finish", test_destroy_lets_those_inside_finish),
+        support_test("a queue in the place of one with sleepers wakes at once",
+                     test_a_queue_in_the_place_of_one_with_sleepers_wakes_at_once),
         support_test("only the creator destroys", test_only_the_creator_destroys),
         support_test("a queue outlives its creator", test_a_queue_outlives_its_creator),
         support_test("a queue is passed on as a member and as a handle",
