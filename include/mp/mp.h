@@ -56,6 +56,7 @@
 #ifndef MP_MP_H
 #define MP_MP_H
 
+#include "connection.h"
 #include "context.h"
 #include "errors.h"
 #include "export.h"

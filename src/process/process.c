@@ -55,15 +55,15 @@ static enum place place_of(const mp_process *p)
 #define NO MP_ESTATE
 static const int verdicts[PLACES][MP__CALLS] = {
     /*             start       join        alive       signal      exitcode    close */
-    /*             sentinel    daemon      key */
-    [INITIAL] = {0, NO, 0, NO, 0, 0, NO, 0, 0},
-    [RUNNING] = {NO, 0, 0, 0, 0, 0, 0, NO, 0},
-    [ENDED] = {NO, 0, 0, 0, 0, 0, 0, NO, 0},
+    /*             sentinel    daemon      key         name */
+    [INITIAL] = {0, NO, 0, NO, 0, 0, NO, 0, 0, 0},
+    [RUNNING] = {NO, 0, 0, 0, 0, 0, 0, NO, 0, 0},
+    [ENDED] = {NO, 0, 0, 0, 0, 0, 0, NO, 0, 0},
     [CLOSED] = {MP_ECLOSED, MP_ECLOSED, MP_ECLOSED, MP_ECLOSED, MP_ECLOSED, 0, MP_ECLOSED,
-                MP_ECLOSED, MP_ECLOSED},
-    [FOREIGN] = {NO, NO, NO, NO, NO, NO, NO, NO, 0},
-    [CURRENT] = {NO, NO, 0, NO, 0, NO, NO, NO, 0},
-    [PARENT] = {NO, 0, 0, NO, NO, NO, NO, NO, NO},
+                MP_ECLOSED, MP_ECLOSED, MP_ECLOSED},
+    [FOREIGN] = {NO, NO, NO, NO, NO, NO, NO, NO, 0, 0},
+    [CURRENT] = {NO, NO, 0, NO, 0, NO, NO, NO, 0, 0},
+    [PARENT] = {NO, 0, 0, NO, NO, NO, NO, NO, NO, NO},
 };
 
 int mp__process_verdict(const mp_process *p, enum mp__process_call call)
@@ -210,10 +210,11 @@ const char *mp_process_name(const mp_process *p)
 
 int mp_process_set_name(mp_process *p, const char *name)
 {
-    if (p == NULL || name == NULL || strlen(name) > MP__NAME_MAX)
-        return mp__fail(MP_EINVAL);
-    if (!is_process(p))
-        return mp__fail(MP_ETYPE);
+    int rc = mp__process_verdict(p, MP__CALL_NAME);
+    if (rc == 0 && (name == NULL || strlen(name) > MP__NAME_MAX))
+        rc = MP_EINVAL;
+    if (rc != 0)
+        return mp__fail(rc);
     memmove(p->name, name, strlen(name) + 1);
     return 0;
 }

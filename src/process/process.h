@@ -60,6 +60,7 @@ enum mp__process_call {
     MP__CALL_SENTINEL,
     MP__CALL_DAEMON,
     MP__CALL_KEY,
+    MP__CALL_NAME,
     MP__CALLS
 };
 int mp__process_verdict(const mp_process *p, enum mp__process_call call);

@@ -125,7 +125,7 @@ int mp__connection_take(mp_connection *c, unsigned char *small, size_t room, str
         rc = next_size(c, &stream, &in->size);
         if (rc != 0)
             return rc;
-        if (in->size <= room) {
+        if (small != NULL && in->size <= room) {
             in->p = small;
             return fill_directly(&stream, small, in->size);
         }

@@ -1,9 +1,10 @@
 /* How objects come about and go: literals, copies, formatted strings.
  *
  * How it works
- *   An owned tree is one block: the items of the root first, so that the root names the block, then
- *   the items of its containers, then the bytes of all str and bytes, each followed by a NUL. An
- *   owned str or bytes is its own block; an owned number, None or empty container has none.
+ *   An owned tree is one block: the items of all containers, then the bytes of all str and bytes,
+ *   each followed by a NUL. The root names the block by its own items, and says in `reserved` how
+ *   many others stand before them. An owned str or bytes is its own block; an owned number, None or
+ *   empty container has none.
  */
 #include "wire/objects.h"
 
@@ -94,8 +95,8 @@ void mp_obj_free(mp_obj *o)
         return;
     if (o->owned && (o->type == MP_TYPE_STR || o->type == MP_TYPE_BYTES))
         free((void *)(uintptr_t)o->s);
-    else if (o->owned && mp__type_is_container(o->type))
-        free((void *)(uintptr_t)o->items);
+    else if (o->owned && mp__type_is_container(o->type) && o->items != NULL)
+        free((void *)(uintptr_t)(o->items - mp__obj_ahead(o)));
     *o = mp_obj_none();
 }
 
@@ -138,6 +139,7 @@ static mp_obj tree_copy(const mp_obj *o, struct block *block)
         block->bytes[o->len] = '\0';
         block->bytes += o->len + 1;
     } else if (mp__type_is_container(o->type) && o->len > 0) {
+        mp__obj_set_ahead(&copy, 0);
         size_t n = mp__obj_items(o);
         mp_obj *items = block->items;
         block->items += n;

@@ -7,13 +7,15 @@
 
 #include <mp/object.h>
 
+#include <string.h>
+
 /* How deep containers may stand in each other, opaque ones included. */
 enum { MP__DEPTH = 256 };
 
 /* Types beside the public ones. An opaque object is what the bytes want called, and nobody calls:
    four items {module, name, args, state}. Where args is None it is the name alone, else a tuple;
-   in a manager's messages an exception, a Token, a proxy, a connection. Its `b` at reserved[0]
-   says that the class's __new__ is to be called (NEWOBJ), not the class (REDUCE). */
+   in a manager's messages an exception, a Token, a proxy, a connection. Its reserved[0] is 1
+   if the class's __new__ is to be called (NEWOBJ), not the class (REDUCE). */
 enum { MP__TYPE_OPAQUE = 128, MP__TYPE_POISON = 255 };
 
 static inline bool mp__type_is_container(unsigned type)
@@ -25,6 +27,18 @@ static inline bool mp__type_is_container(unsigned type)
 static inline size_t mp__obj_items(const mp_obj *o)
 {
     return o->type == MP_TYPE_DICT ? 2 * o->len : o->len;
+}
+
+/* How many items of other containers stand before the root's in its block: free wants to know. */
+static inline void mp__obj_set_ahead(mp_obj *root, uint32_t ahead)
+{
+    memcpy(&root->reserved[1], &ahead, sizeof ahead);
+}
+static inline uint32_t mp__obj_ahead(const mp_obj *root)
+{
+    uint32_t ahead;
+    memcpy(&ahead, &root->reserved[1], sizeof ahead);
+    return ahead;
 }
 
 enum mp__opaque { MP__OPAQUE_MODULE, MP__OPAQUE_NAME, MP__OPAQUE_ARGS, MP__OPAQUE_STATE };

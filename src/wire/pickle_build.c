@@ -7,6 +7,7 @@
  *   (what printing, copying or sending it on would do). On the way back up it chains the vessels,
  *   children before parents. The second pass follows the chain, copies the items and turns numbers
  *   of vessels into addresses. Keys that are equal become one there: their children are final.
+ *   Where hardly a cell is waste the cells themselves become the block, and nothing is copied.
  *   Behind the items stand the bytes read, from the first text in them to the last, then those
  *   that were decoded. The byte behind a text belongs to the next opcode: a NUL takes its place.
  */
@@ -24,6 +25,7 @@ struct build {
     size_t items, items_most;
     uint32_t first, last; /* the chain; number + 1, 0 is none */
     mp_obj *block;
+    bool in_cells; /* the block was the cells */
     char *text, *side;
 };
 
@@ -103,11 +105,16 @@ static void text_place(const struct build *b, mp_obj *o)
     o->reserved[0] = 0;
 }
 
+static size_t place_of(const struct build *b, const struct mp__vessel *vessel)
+{
+    return b->in_cells ? vessel->first : vessel->place;
+}
+
 static void container_place(const struct build *b, mp_obj *o)
 {
     const struct mp__vessel *vessel = mp__vessel_at(b->r, o);
     o->len = vessel->type == MP_TYPE_DICT ? vessel->count / 2 : vessel->count;
-    o->items = vessel->count > 0 ? b->block + vessel->place : NULL;
+    o->items = vessel->count > 0 ? b->block + place_of(b, vessel) : NULL;
     o->reserved[0] = vessel->is_new;
 }
 
@@ -145,8 +152,8 @@ static int keys_unite(struct mp__vessel *vessel, mp_obj *items)
 
 static int vessel_build(const struct build *b, struct mp__vessel *vessel)
 {
-    mp_obj *items = b->block + vessel->place;
-    if (vessel->count > 0)
+    mp_obj *items = b->block + place_of(b, vessel);
+    if (vessel->count > 0 && !b->in_cells)
         memcpy(items, mp__cells_of(b->r, vessel), vessel->count * sizeof(mp_obj));
     for (uint32_t i = 0; i < vessel->count; i++)
         if (items[i].type >= MP_TYPE_STR)
@@ -167,19 +174,29 @@ static int vessels_build(const struct build *b)
 
 /* ---- the block ---------------------------------------------------------------------------- */
 
-/* Takes the block and lays the texts behind the items. */
+/* The cells may serve as the block: no vessel moved far, and each has its own. */
+static bool cells_will_do(const struct build *b)
+{
+    const struct mp__reader *r = b->r;
+    return r->cells.entries != r->few_cells && !r->shares_cells &&
+           r->cells.used - b->items <= b->items / 8;
+}
+
 static int block_take(struct build *b)
 {
     struct mp__reader *r = b->r;
+    if (b->items == 0)
+        return 0;
+    b->in_cells = cells_will_do(b);
     size_t texts = r->text_from != NULL ? (size_t)(r->text_to - r->text_from) + 1 : 0;
-    size_t size = b->items * sizeof(mp_obj), all;
+    size_t size = (b->in_cells ? r->cells.used : b->items) * sizeof(mp_obj), all;
     if (!mp__size_add(size, texts, &all) || !mp__size_add(all, r->side.used, &all))
         return mp__fail(-ENOMEM);
-    if (all == 0 || b->items == 0)
-        return 0;
-    b->block = malloc(all);
+    b->block = realloc(b->in_cells ? r->cells.entries : NULL, all);
     if (b->block == NULL)
         return mp__fail(-ENOMEM);
+    if (b->in_cells)
+        r->cells = (struct mp__pile){r->few_cells, 0, 0};
     b->text = (char *)b->block + size;
     b->side = b->text + texts;
     if (texts > 0)
@@ -197,7 +214,7 @@ static int build_container(struct mp__reader *r, const mp_obj *root, mp_obj *out
     int rc = vessel_measure(&b, root, 0);
     if (rc == 0)
         rc = block_take(&b);
-    if (rc == 0)
+    if (rc == 0 && b.block != NULL)
         rc = vessels_build(&b);
     if (rc != 0) {
         free(b.block);
@@ -207,6 +224,8 @@ static int build_container(struct mp__reader *r, const mp_obj *root, mp_obj *out
     container_place(&b, &o);
     if (o.items == NULL)
         free(b.block);
+    else
+        mp__obj_set_ahead(&o, (uint32_t)(o.items - b.block));
     o.owned = 1;
     *out = o;
     return 0;

@@ -79,6 +79,7 @@ static int call_container(struct mp__reader *r, unsigned type, const mp_obj *arg
         struct mp__vessel *vessel = mp__vessel_at(r, &o), *of = mp__vessel_at(r, args);
         vessel->first = of->first;
         vessel->count = vessel->room = of->count;
+        r->shares_cells = true;
     } else if (rc == 0 && n != 0) {
         rc = mp__broken("a list or set of what has no items");
     }

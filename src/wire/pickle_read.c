@@ -64,16 +64,35 @@ static int read_constant(struct mp__reader *r, uint8_t op)
     return mp__reader_push(r, mp_obj_bool(op == MP__OP_NEWTRUE));
 }
 
-static int read_int(struct mp__reader *r, uint8_t op)
+static bool is_short_int(uint8_t op)
 {
-    uint64_t u;
-    int rc = take_number(r, op == MP__OP_BININT1 ? 1 : op == MP__OP_BININT2 ? 2 : 4, &u);
-    if (rc != 0)
-        return rc;
-    int64_t i = (int64_t)u;
-    if (op == MP__OP_BININT && i > INT32_MAX)
-        i -= INT64_C(1) << 32;
-    return mp__reader_push(r, mp_obj_int(i));
+    return op == MP__OP_BININT1 || op == MP__OP_BININT2 || op == MP__OP_BININT;
+}
+
+static inline int read_int(struct mp__reader *r, uint8_t op)
+{
+    size_t n = op == MP__OP_BININT1 ? 1 : op == MP__OP_BININT2 ? 2 : 4;
+    const uint8_t *p = r->p;
+    if ((size_t)(r->end - p) < n)
+        return mp__broken("cut short within an int");
+    r->p += n;
+    if (n == 1)
+        return mp__reader_push(r, mp_obj_int(p[0]));
+    int64_t i = p[0] | p[1] << 8;
+    if (n == 4)
+        i |= (int64_t)p[2] << 16 | (int64_t)p[3] << 24;
+    return mp__reader_push(r, mp_obj_int(i > INT32_MAX ? i - (INT64_C(1) << 32) : i));
+}
+
+/* And all that follow it: most of a long list. */
+static int read_ints(struct mp__reader *r, uint8_t op)
+{
+    int rc = read_int(r, op);
+    while (rc == 0 && r->p < r->end && is_short_int(*r->p)) {
+        op = *r->p++;
+        rc = read_int(r, op);
+    }
+    return rc;
 }
 
 static int read_long(struct mp__reader *r, uint8_t op)
@@ -283,9 +302,9 @@ static mp__operation *const operations[256] = {
     [MP__OP_NONE] = read_constant,
     [MP__OP_NEWTRUE] = read_constant,
     [MP__OP_NEWFALSE] = read_constant,
-    [MP__OP_BININT1] = read_int,
-    [MP__OP_BININT2] = read_int,
-    [MP__OP_BININT] = read_int,
+    [MP__OP_BININT1] = read_ints,
+    [MP__OP_BININT2] = read_ints,
+    [MP__OP_BININT] = read_ints,
     [MP__OP_LONG1] = read_long,
     [MP__OP_LONG4] = read_long,
     [MP__OP_BINFLOAT] = read_float,

@@ -191,10 +191,13 @@ static const char *set_name(const mp_obj *o)
     return o->type == MP_TYPE_SET ? "set" : "frozenset";
 }
 
+/* Containers are filled in batches, so that a reader's stack stays short. */
+#define BATCH ((size_t)1000)
+
 /* What a container takes beside its items. */
 static size_t frame_size(const struct writer *w, const mp_obj *o)
 {
-    size_t marks = o->len > 0 ? 2 : 0;
+    size_t marks = 2 * (o->len / BATCH + (o->len % BATCH != 0));
     switch (o->type) {
     case MP_TYPE_TUPLE:
         return o->len <= 3 ? 1 : 2;
@@ -243,33 +246,36 @@ static int container_size(const struct writer *w, const mp_obj *o, unsigned dept
     return items_size(w, o, depth, size);
 }
 
-static void items_write(struct writer *w, const mp_obj *o)
+static void items_write(struct writer *w, const mp_obj *items, size_t n)
 {
-    size_t n = mp__obj_items(o);
-    for (size_t i = 0; i < n; i++)
-        tree_write(w, &o->items[i]);
+    for (size_t i = 0; i < n; i++) {
+        if (items[i].type == MP_TYPE_INT)
+            int_write(w, items[i].i);
+        else
+            tree_write(w, &items[i]);
+    }
 }
 
-/* The items between a mark and the opcode that puts them into the container below the mark. */
+/* The items between marks and the opcode that puts them into the container below the mark. */
 static void marked_write(struct writer *w, const mp_obj *o, enum mp__opcode last)
 {
-    if (o->len == 0)
-        return;
-    op_write(w, MP__OP_MARK);
-    items_write(w, o);
-    op_write(w, last);
+    size_t stride = o->type == MP_TYPE_DICT ? 2 : 1;
+    for (size_t from = 0; from < o->len; from += BATCH) {
+        size_t n = o->len - from < BATCH ? o->len - from : BATCH;
+        op_write(w, MP__OP_MARK);
+        items_write(w, o->items + from * stride, n * stride);
+        op_write(w, last);
+    }
 }
 
 static void tuple_write(struct writer *w, const mp_obj *o)
 {
     static const enum mp__opcode ops[] = {MP__OP_EMPTY_TUPLE, MP__OP_TUPLE1, MP__OP_TUPLE2,
                                           MP__OP_TUPLE3};
-    if (o->len > 3) {
-        marked_write(w, o, MP__OP_TUPLE);
-        return;
-    }
-    items_write(w, o);
-    op_write(w, ops[o->len]);
+    if (o->len > 3)
+        op_write(w, MP__OP_MARK);
+    items_write(w, o->items, o->len);
+    op_write(w, o->len > 3 ? MP__OP_TUPLE : ops[o->len]);
 }
 
 static void called_set_write(struct writer *w, const mp_obj *o)
@@ -294,7 +300,7 @@ static void set_write(struct writer *w, const mp_obj *o)
         marked_write(w, o, MP__OP_ADDITEMS);
     } else {
         op_write(w, MP__OP_MARK);
-        items_write(w, o);
+        items_write(w, o->items, o->len);
         op_write(w, MP__OP_FROZENSET);
     }
 }

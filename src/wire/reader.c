@@ -70,14 +70,6 @@ int mp__reader_line(struct mp__reader *r, const uint8_t **line, size_t *n)
 
 /* ---- the stack ---------------------------------------------------------------------------- */
 
-int mp__reader_push(struct mp__reader *r, mp_obj o)
-{
-    int rc = mp__pile_reserve(r, &r->stack, 1, sizeof(mp_obj));
-    if (rc == 0)
-        ((mp_obj *)r->stack.entries)[r->stack.used++] = o;
-    return rc;
-}
-
 /* The values above the last mark. */
 static size_t fence(const struct mp__reader *r)
 {
@@ -246,6 +238,7 @@ void mp__reader_begin(struct mp__reader *r, const void *buf, size_t n, unsigned 
     r->start = r->p = buf;
     r->end = r->start + n;
     r->flags = flags;
+    r->shares_cells = false;
     r->text_from = r->text_to = NULL;
     r->stack = (struct mp__pile){r->few_stack, 0, MP__FEW};
     r->cells = (struct mp__pile){r->few_cells, 0, MP__FEW};

@@ -40,6 +40,7 @@ enum { MP__FEW = 16 };
 struct mp__reader {
     const uint8_t *start, *p, *end;
     unsigned flags;
+    bool shares_cells;                  /* two vessels may have a cell in common */
     const uint8_t *text_from, *text_to; /* all texts that were not decoded lie between */
     struct mp__pile stack, marks, cells, vessels, memo, side;
     mp_obj few_stack[MP__FEW], few_cells[MP__FEW];
@@ -71,7 +72,15 @@ static inline mp_obj *mp__cells_of(struct mp__reader *r, const struct mp__vessel
 int mp__reader_take(struct mp__reader *r, size_t n, const uint8_t **bytes);
 int mp__reader_line(struct mp__reader *r, const uint8_t **line, size_t *n);
 
-int mp__reader_push(struct mp__reader *r, mp_obj o);
+static inline int mp__reader_push(struct mp__reader *r, mp_obj o)
+{
+    int rc = 0;
+    if (r->stack.used == r->stack.room)
+        rc = mp__pile_reserve(r, &r->stack, 1, sizeof(mp_obj));
+    if (rc == 0)
+        ((mp_obj *)r->stack.entries)[r->stack.used++] = o;
+    return rc;
+}
 /* Takes n values off the stack, down to the last mark at most; they stay readable there. */
 int mp__reader_pop(struct mp__reader *r, size_t n, mp_obj **values);
 /* Takes off the last mark, and what is above it. */

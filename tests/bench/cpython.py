@@ -7,6 +7,7 @@ as the C sides measure theirs.
 
 import multiprocessing
 import os
+import pickle
 import sys
 import time
 
@@ -270,7 +271,29 @@ def measure_team(name, members, place, pinning, seconds):
     sys.exit(f"cpython.py: what is {name}?")
 
 
+def pickle_batch(what):
+    verb, _, subject = what.partition("_")
+    o = {
+        "ints": lambda: list(range(100000)),
+        "strings": lambda: {"key-%d" % i: "value number %d" % i for i in range(10000)},
+        "one": lambda: 7,
+    }[subject]()
+    data = pickle.dumps(o, 4)
+
+    def dumps(n):
+        for _ in range(n):
+            pickle.dumps(o, 4)
+
+    def loads(n):
+        for _ in range(n):
+            pickle.loads(data)
+
+    return {"dumps": dumps, "loads": loads}[verb]
+
+
 def measure_alone(name, pinning, seconds):
+    if name.startswith("pickle_"):
+        return alone(pickle_batch(name[len("pickle_"):]), seconds, pinning)
     if name == "start":
         return alone(start_join(), seconds, pinning)
     if name == "start_daemonic":

@@ -56,6 +56,11 @@ const struct example examples[] = {
         .expected = "Worker process\n",
     },
     {
+        .id = "module.04",
+        .expected = "Hello from worker\n",
+        .runs = 20,
+    },
+    {
         .id = "module.05",
         .expected = "Counter: 5\n",
         .runs = 20,
@@ -88,6 +93,11 @@ const struct example examples[] = {
                     "Worker: 2\n"
                     "Worker: 3\n"
                     "Worker: 4\n",
+    },
+    {
+        .id = "module.13",
+        .expected = "Hello from worker\n",
+        .runs = 20,
     },
     {
         .id = "module.14",
@@ -140,6 +150,24 @@ const struct example examples[] = {
         .also_means = "each worker takes ten turns, both lines of a turn are of one worker",
         .sample = TURNS("0", "", "1") TURNS("1", "1", "2"),
         .min_seconds = 2.0,
+    },
+    {
+        .id = "notebook.04",
+        .rule = RULE_LINES,
+        .expected = "Worker received message: hello\n"
+                    "Parent received response: Processed: hello\n"
+                    "Worker received message: world\n"
+                    "Parent received response: Processed: world\n"
+                    "Worker closing\n",
+        .orders = {{"Worker received message: hello", "Worker received message: world", false},
+                   {"Worker received message: hello", "Parent received response: Processed: hello",
+                    false},
+                   {"Worker received message: world", "Parent received response: Processed: world",
+                    false},
+                   {"Parent received response: Processed: hello", "Worker received message: world",
+                    false},
+                   {"Worker received message: world", "Worker closing", false}},
+        .runs = 20,
     },
     {
         .id = "basics.01",
@@ -206,6 +234,11 @@ const struct example examples[] = {
     {
         .id = "quick_guide.11",
         .expected = "10\n",
+        .runs = 20,
+    },
+    {
+        .id = "quick_guide.12",
+        .expected = "Hello from child\n",
         .runs = 20,
     },
     {

@@ -4,7 +4,6 @@
 #include <mp/mp.h>
 
 #include <errno.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -145,18 +144,22 @@ void kill_dawdle(struct kill_worker *me, unsigned one_in)
 }
 
 /* The last word of a step's name says enough. */
+static const struct {
+    const char *word;
+    enum kill_role role;
+} role_words[] = {
+    {"parking", WAITER}, {"woken", WOKEN},    {"releasing", WAKER}, {"released", WAKER},
+    {"dropping", WAKER}, {"set", WAKER},      {"moved", WAKER},     {"stamped", WAKER},
+    {"granted", WAKER},  {"merging", HOLDER}, {"merged", HOLDER},   {"split", HOLDER},
+    {"laid", HOLDER},    {"made", HOLDER},    {"slabs", HOLDER},
+};
+
 static void role_of_step(const char *name)
 {
-    const char *what = strchr(name, '.') + 1;
-    if (strcmp(what, "parking") == 0)
-        kill_set_role(followed, WAITER);
-    else if (strcmp(what, "woken") == 0)
-        kill_set_role(followed, WOKEN);
-    else if (strcmp(what, "released") == 0 || strcmp(what, "releasing") == 0 ||
-             strcmp(what, "set") == 0 || strcmp(what, "moved") == 0 ||
-             strcmp(what, "dropping") == 0 || strcmp(what, "stamped") == 0 ||
-             strcmp(what, "granted") == 0)
-        kill_set_role(followed, WAKER);
+    const char *word = strchr(name, '.') + 1;
+    for (size_t i = 0; i < sizeof role_words / sizeof *role_words; i++)
+        if (strcmp(word, role_words[i].word) == 0)
+            kill_set_role(followed, role_words[i].role);
     bool woken = atomic_load(&followed->role) == WOKEN;
     kill_dawdle(followed, woken && followed_dawdles == 16 ? 3 : followed_dawdles);
 }

@@ -6,7 +6,6 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -15,7 +14,7 @@
 enum { ROUNDS = 200, CHILDREN = 3 };
 
 struct scene {
-    atomic_int ready;
+    atomic_int ready, over; /* it is never over */
     _Atomic int32_t child[CHILDREN];
 };
 
@@ -33,7 +32,7 @@ static int work(void *arg)
 {
     const struct things *things = arg;
     atomic_fetch_add(&scene->ready, 1);
-    for (unsigned i = 0;; i++) {
+    for (unsigned i = 0; !atomic_load(&scene->over); i++) {
         (void)mp_condition_acquire(things->condition, MP_FOREVER);
         (void)mp_condition_notify_all(things->condition);
         (void)mp_condition_wait(things->condition, 0.001);
@@ -45,6 +44,7 @@ static int work(void *arg)
         (void)mp_raw_alloc(&block, 1 + i * 4097 % 300000);
         mp_raw_free(block);
     }
+    return 0;
 }
 
 /* Ordinary or daemonic children, and the group's leader works along. */

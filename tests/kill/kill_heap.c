@@ -145,7 +145,7 @@ static void test_blocks_neither_overlap_nor_get_lost(void **state)
         .turn = turn,
         .begin = begin,
         .look = look,
-        .wanted = 1 << WAITER | 1 << WAKER,
+        .wanted = 1 << WAITER | 1 << HOLDER | 1 << WAKER,
     };
     pool = kill_shared(sizeof *pool);
     assert_true(mp__heap_is_valid(&before));

@@ -113,7 +113,7 @@ static void await_any(const atomic_int *a, const atomic_int *b)
 void steps_await_actor(void)
 {
     await_any(&steps_stage->parked, &steps_stage->gone);
-    kill_nap(200);
+    (void)child_await_sleep((pid_t)atomic_load(&steps_stage->actor_pid));
 }
 
 void steps_set(int flag)

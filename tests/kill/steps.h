@@ -51,9 +51,9 @@ bool steps_died_at(const char *name);
 pid_t steps_partner(int (*body)(void *), void *arg);
 /* The same, and returns once it is parked at a step, in the kernel. */
 pid_t steps_parked_partner(int (*body)(void *), void *arg);
-/* In a partner: until the actor is parked or gone. */
+/* In a partner: until the actor sleeps at a step, or is gone. */
 void steps_await_actor(void);
-/* In a partner: nothing more happens before the actor has begun, or is gone. */
+/* Flags; to wait for one ends when the actor is gone. */
 void steps_set(int flag);
 void steps_await(int flag);
 

@@ -67,7 +67,9 @@ static void lock_give_to_sleepers(void)
 {
     check(mp_lock_acquire(lock, MP_FOREVER) >= 0);
     steps_set(0);
-    kill_nap(3000); /* for the others to park: where they are late, less is tried, nothing fails */
+    struct mp__object *object = (struct mp__object *)(void *)lock;
+    while ((atomic_load(&object->word) & MP__SLEEPERS) == 0)
+        kill_nap(100);
     check(mp_lock_release(lock) == 0);
 }
 

@@ -1,7 +1,11 @@
 /* Scenarios: blocks, runs, slabs, objects and the sweep. */
 #include "kill/steps.h"
 
+#include "memory/arena.h"
+
 #include <mp/mp.h>
+
+#include <string.h>
 
 enum { SLAB_SIZE = 8192, SLAB_BLOCKS = 7, HELD_MAX = 4000, RUN_SIZE = 70000 };
 
@@ -45,6 +49,56 @@ static void merged_runs(void)
     for (int i = 0; i < 2; i++)
         mp__heap_give(block[i]);
     take_and_give((size_t)3 * RUN_SIZE);
+}
+
+/* ---- a free run with old boundaries inside ----------------------------------------------------- */
+
+static void *neighbour;
+
+static void *run_take(size_t granules)
+{
+    void *run;
+    assert_int_equal(mp__heap_take(granules * MP__GRANULE, &run), 0);
+    return run;
+}
+
+/* Leaves four free granules before a run that lives, and in the third of them the word of a run
+   that reached beyond the four: it counts again if a cut begins there before the word is new. */
+static void old_boundaries(void)
+{
+    char *room = run_take(12);
+    mp__heap_give(room);
+    void *two = run_take(2), *five = run_take(5);
+    assert_ptr_equal(two, room);
+    assert_ptr_equal(five, room + 2 * MP__GRANULE);
+    mp__heap_give(five);
+    mp__heap_give(two);
+    atomic_store(&mp__arena->run_hint, mp__granule_of(room));
+    void *four = run_take(4);
+    assert_ptr_equal(four, room);
+    neighbour = run_take(1);
+    assert_ptr_equal(neighbour, room + 4 * MP__GRANULE);
+    mp__heap_publish(neighbour);
+    memset(neighbour, 7, MP__GRANULE);
+    mp__heap_give(four);
+    atomic_store(&mp__arena->run_hint, mp__granule_of(room));
+}
+
+static void cut_at_old_boundary(void)
+{
+    take_and_give(2 * MP__GRANULE);
+    take_and_give(9 * MP__GRANULE);
+}
+
+static void neighbour_end(void)
+{
+    struct mp__heap_count count;
+    mp__heap_sweep();
+    assert_true(mp__heap_is_valid(&count));
+    assert_int_equal(count.runs, 1);
+    for (size_t i = 0; i < MP__GRANULE; i++)
+        assert_int_equal(((char *)neighbour)[i], 7);
+    mp__heap_give(neighbour);
 }
 
 /* ---- a class without a free block ------------------------------------------------------------- */
@@ -220,6 +274,10 @@ const struct scenario steps_memory[] = {
     {.name = "heap, run of many pages", .actor = large_run},
     {.name = "heap, published block", .actor = published_block, .finish = raw_end},
     {.name = "heap, merged runs", .actor = merged_runs},
+    {.name = "heap, old boundaries",
+     .prepare = old_boundaries,
+     .actor = cut_at_old_boundary,
+     .finish = neighbour_end},
     {.name = "heap, new slab", .prepare = slabs_fill, .actor = new_slab, .finish = slabs_empty},
     {.name = "lock, made and destroyed", .actor = lock_life, .finish = lock_end},
     {.name = "condition, made and destroyed", .actor = condition_life, .finish = condition_end},

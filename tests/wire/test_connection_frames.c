@@ -1,5 +1,5 @@
-/* Messages of connections: the bytes on the stream, sizes, ends inside a message, hostile sizes,
- * limits, messages that are kept, and streams that do not behave. */
+/* Messages of connections: the bytes on the stream, sizes, ends inside a message, messages that are
+ * kept, and streams that do not behave. */
 #include "support/support.h"
 
 #include "wire/frame.h"
@@ -12,7 +12,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -248,136 +247,6 @@ static void test_a_peer_that_left_messages_unread_is_an_end_too(void **state)
     mp_connection_destroy(pair.a);
 }
 
-/* ---- hostile sizes ---------------------------------------------------------------------------- */
-
-static void expect_refused(const char *head, size_t n)
-{
-    for (int duplex = 0; duplex < 2; duplex++) {
-        struct pair pair = open_pair(duplex);
-        void *buf = NULL;
-        write_raw(pair.b, head, n);
-        write_raw(pair.b, "data", 4);
-        assert_mp_error(mp_connection_recv_bytes(pair.a, &buf, NULL), MP_EOVERFLOW);
-        check(buf == NULL && strlen(mp_error_detail()) > 0);
-        check(mp_connection_closed(pair.a) == !duplex);
-        check(mp_connection_readable(pair.a) == !duplex);
-        assert_mp_error(mp_connection_recv_bytes(pair.a, &buf, NULL),
-                        duplex ? MP_ESTATE : MP_ECLOSED);
-        if (duplex) {
-            send_text(pair.a, "this way still works");
-            expect_text(pair.b, "this way still works");
-        }
-        close_pair(&pair);
-    }
-}
-
-static void test_sizes_that_no_sender_writes_are_refused(void **state)
-{
-    (void)state;
-    expect_refused("\x80\0\0\0", 4);
-    expect_refused("\xff\xff\xff\xfe", 4);
-    expect_refused("\xff\xff\xff\xff\0\0\0\0\0\0\0\5", 12); /* would have fitted four bytes */
-    expect_refused("\xff\xff\xff\xff\0\0\0\0\x7f\xff\xff\xff", 12);
-    expect_refused("\xff\xff\xff\xff\x80\0\0\0\0\0\0\0", 12);
-    expect_refused("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 12);
-}
-
-static size_t address_space_in_use(void)
-{
-    unsigned long pages = 0;
-    FILE *file = fopen("/proc/self/statm", "r");
-    check(file != NULL && fscanf(file, "%lu", &pages) == 1);
-    fclose(file);
-    return pages * (size_t)sysconf(_SC_PAGESIZE);
-}
-
-static void allow_address_space(size_t more)
-{
-    struct rlimit limit;
-    check(getrlimit(RLIMIT_AS, &limit) == 0);
-    limit.rlim_cur = more == 0 ? limit.rlim_max : address_space_in_use() + more;
-    check(setrlimit(RLIMIT_AS, &limit) == 0);
-}
-
-static int receive_what_is_a_lie(void *arg)
-{
-    struct pair *pair = arg;
-    allow_address_space(8 * MIB);
-    expect_end(pair->a, true);
-    return 0;
-}
-
-static void test_a_size_that_is_a_lie_takes_no_memory(void **state)
-{
-    (void)state;
-    static const char *const heads[] = {"\x7f\xff\xff\xff", "\xff\xff\xff\xff\x7f\0\0\0\0\0\0\0"};
-    for (size_t i = 0; i < 2; i++) {
-        struct pair pair = open_pair(true);
-        write_raw(pair.b, heads[i], i == 0 ? 4 : 12);
-        write_raw(pair.b, "a few bytes", 11);
-        assert_mp_result(shutdown(mp_connection_fileno(pair.b), SHUT_WR), 0);
-        child_must_succeed(receive_what_is_a_lie, &pair);
-        close_pair(&pair);
-    }
-}
-
-static int run_out_of_memory_then_go_on(void *arg)
-{
-    struct pair *pair = arg;
-    unsigned char *got = NULL;
-    size_t n;
-    mp_connection_destroy(pair->b);
-    allow_address_space(16 * MIB);
-    assert_mp_error(mp_connection_recv_bytes(pair->a, (void **)&got, &n), -ENOMEM);
-    assert_mp_error(mp_connection_recv_bytes(pair->a, (void **)&got, &n), -ENOMEM);
-    check(got == NULL);
-    allow_address_space(0);
-    assert_mp_result(mp_connection_recv_bytes(pair->a, (void **)&got, &n), 0);
-    check(n == 64 * MIB);
-    for (size_t i = 0; i < n; i += 4093)
-        check(got[i] == (unsigned char)(i >> 12));
-    free(got);
-    expect_text(pair->a, "next");
-    return 0;
-}
-
-static void test_a_message_waits_until_there_is_memory_for_it(void **state)
-{
-    (void)state;
-    struct pair pair = open_pair(true);
-    unsigned char *message = malloc(64 * MIB);
-    for (size_t i = 0; i < 64 * MIB; i++)
-        message[i] = (unsigned char)(i >> 12);
-    pid_t pid = child_fork(run_out_of_memory_then_go_on, &pair);
-    mp_connection_destroy(pair.a);
-    assert_mp_result(mp_connection_send_bytes(pair.b, message, 64 * MIB), 0);
-    send_text(pair.b, "next");
-    check(child_wait(pid) == 0);
-    mp_connection_destroy(pair.b);
-    free(message);
-}
-
-/* ---- limits ----------------------------------------------------------------------------------- */
-
-static void test_a_limit_lets_through_what_is_as_long(void **state)
-{
-    (void)state;
-    for (int duplex = 0; duplex < 2; duplex++) {
-        struct pair pair = open_pair(duplex);
-        assert_mp_result(mp_connection_set_max_message(pair.a, 5), 0);
-        send_text(pair.b, "");
-        send_text(pair.b, "12345");
-        send_text(pair.b, "123456");
-        send_text(pair.b, "1");
-        expect_text(pair.a, "");
-        expect_text(pair.a, "12345");
-        assert_mp_error(mp_connection_recv_bytes(pair.a, NULL, NULL), MP_EOVERFLOW);
-        assert_mp_error(mp_connection_poll(pair.a, MP_NOWAIT), duplex ? MP_ESTATE : MP_ECLOSED);
-        check(mp_connection_writable(pair.a) == duplex);
-        close_pair(&pair);
-    }
-}
-
 /* ---- messages that are kept ------------------------------------------------------------------- */
 
 static void expect_too_short(mp_connection *c, size_t cap, size_t needed)
@@ -601,14 +470,6 @@ int main(void)
                      test_the_end_inside_a_message_into_a_buffer_is_no_message),
         support_test("Frames: a peer that left messages unread is an end too",
                      test_a_peer_that_left_messages_unread_is_an_end_too),
-        support_test("Frames: sizes that no sender writes are refused",
-                     test_sizes_that_no_sender_writes_are_refused),
-        support_test("Frames: a size that is a lie takes no memory",
-                     test_a_size_that_is_a_lie_takes_no_memory),
-        support_test("Frames: a message waits until there is memory for it",
-                     test_a_message_waits_until_there_is_memory_for_it),
-        support_test("Frames: a limit lets through what is as long",
-                     test_a_limit_lets_through_what_is_as_long),
         support_test("Frames: a message that is too long for the buffer stays",
                      test_a_message_that_is_too_long_for_the_buffer_stays),
         support_test("Frames: a kept message is seen by poll and wait",
