@@ -69,7 +69,9 @@ static int queue_join(mp_queue *q, uint64_t me, mp__moment until)
             return rc;
         if (mp__moment_passed(until))
             return MP_ETIMEOUT;
+        mp__step("join.parking");
         mp__gate_wait(&q->join_gate, mp__slice_end(&slice, until));
+        mp__step("join.woken");
         slept = true;
         if (mp__object_ended(&q->object, serial)) {
             mp__gate_post(&q->join_gate);

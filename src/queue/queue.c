@@ -146,6 +146,7 @@ static int sleep_once(mp_queue *q, struct sleep *sleep, mp__moment until)
     mp__step("queue.wanting");
     if (sleep->over(q))
         return 0;
+    mp__step("queue.parking");
     mp__gate_wait(sleep->gate, mp__slice_end(&sleep->slice, until));
     mp__step("queue.woken");
     sleep->slept = true;
