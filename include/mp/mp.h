@@ -62,6 +62,7 @@
 #include "export.h"
 #include "object.h"
 #include "process.h"
+#include "queues.h"
 #include "sharedctypes.h"
 #include "synchronize.h"
 #include "timeout.h"

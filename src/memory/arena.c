@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 struct mp__arena *mp__arena;
+struct mp__lifefile mp__life;
 
 _Static_assert(sizeof(struct mp__arena) <= 4096, "the head fits its page");
 _Static_assert(sizeof(struct mp__slot) == 64, "a slot is a cache line");
@@ -71,7 +72,7 @@ int mp__arena_ensure(void)
     if (rc == 0)
         rc = mp__gate_init(&arena->heap_gate);
     if (rc == 0)
-        rc = mp__lifefile_open(&arena->life);
+        rc = mp__lifefile_open(&mp__life);
     if (rc != 0) {
         mp__map_release(arena, size);
         return rc;

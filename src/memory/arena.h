@@ -8,7 +8,7 @@
 #define MP__GRANULES_MAX ((size_t)1 << 18)
 
 /* Classes of small blocks: 8 plain ones of 64 << c bytes, then those for objects. */
-enum { MP__PLAIN_CLASSES = 8, MP__OBJECT_CLASSES = 9, MP__CLASSES = 17 };
+enum { MP__PLAIN_CLASSES = 8, MP__OBJECT_CLASSES = 10, MP__CLASSES = 18 };
 
 /* One line of the table of live processes. The word is changed by CAS only; everything else
    belongs to the process that the word names and is a hint until then. */
@@ -25,7 +25,6 @@ struct mp__arena {
     size_t granules; /* of the whole arena, this head included */
     size_t first;    /* the first granule that can be handed out */
     size_t budget;   /* granules that may be in use at once */
-    struct mp__lifefile life;
     _Atomic uint32_t serial;
     _Atomic uint32_t life_cursor;
     _Alignas(64) _Atomic uint64_t heap_word; /* guards the run table */
@@ -36,6 +35,7 @@ struct mp__arena {
 };
 
 extern struct mp__arena *mp__arena;
+extern struct mp__lifefile mp__life; /* private, so that children need not touch the head */
 
 static inline struct mp__slot *mp__slots(void)
 {
@@ -61,8 +61,9 @@ static inline size_t mp__granule_of(const void *p)
 /* A run's word and a block's word: kind << 61 | (granules - 1) << 43 | owner, class or parent.
    FREE    nobody's; TRANSIT: `owner` is building or freeing it; OBJECT: the program's;
    SLAB    cut into blocks of the class in the low bits, for ever;
-   IN      belongs to the object at parent << 6, lives while that object lives and names it. */
-enum mp__state { MP__FREE, MP__TRANSIT, MP__OBJECT, MP__SLAB, MP__IN };
+   IN      a piece of the object at parent << 6: lives while that lives and has a use for it;
+   INSIDE  a FREE run that is being, or has been, merged into the one before it. */
+enum mp__state { MP__FREE, MP__TRANSIT, MP__OBJECT, MP__SLAB, MP__IN, MP__INSIDE };
 
 static inline uint64_t mp__entry(enum mp__state state, size_t granules, uint64_t low)
 {

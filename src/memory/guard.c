@@ -29,13 +29,13 @@ static bool word_try(_Atomic uint64_t *word, uint64_t mine)
 static bool word_spin(_Atomic uint64_t *word, uint64_t me)
 {
     struct mp__spin spin;
-    if (!mp__spin_begin(&spin))
+    if (!mp__spin_begin(&spin, MP__SPIN_LOCK))
         return false;
     bool taken = false;
     do
         taken = atomic_load_explicit(word, memory_order_relaxed) == 0 && word_try(word, me);
     while (!taken && mp__spin_again(&spin));
-    mp__spin_ended(taken);
+    mp__spin_ended(&spin, taken);
     return taken;
 }
 
@@ -75,6 +75,13 @@ bool mp__word_inherit(_Atomic uint64_t *word, uint64_t me)
     return seen != 0 && mp__dead(mp__owner_of(seen)) && word_take_over(word, seen, me);
 }
 
+/* A post comes from a release, or from a reaper, which freed the slot of the dead before: then no
+   system call is needed to know. */
+static bool holder_is_dead(uint64_t seen, bool posted)
+{
+    return posted ? mp__gone(mp__owner_of(seen)) : mp__dead(mp__owner_of(seen));
+}
+
 static int word_wait(_Atomic uint64_t *word, mp__gate *gate, uint64_t me, mp__moment until,
                      struct mp__object *object)
 {
@@ -92,7 +99,7 @@ static int word_wait(_Atomic uint64_t *word, mp__gate *gate, uint64_t me, mp__mo
             continue;
         }
         bool late = mp__moment_passed(until);
-        if ((late || suspect) && mp__dead(mp__owner_of(seen))) {
+        if ((late || suspect) && holder_is_dead(seen, woken && !late)) {
             if (word_take_over(word, seen, me | kept))
                 return word_taken(word, gate, me, MP_RECOVERED, object, serial);
             continue;

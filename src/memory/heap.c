@@ -38,7 +38,13 @@ void mp__heap_unlock(uint64_t me)
     mp__word_release(&mp__arena->heap_word, &mp__arena->heap_gate, me);
 }
 
-/* Makes one run of all FREE ones that follow `i`; returns its word. */
+static bool is_free(uint64_t entry)
+{
+    return mp__entry_state(entry) == MP__FREE || mp__entry_state(entry) == MP__INSIDE;
+}
+
+/* Makes one run of all free ones from `i` on; returns its word. Each swallowed head is marked
+   first, as the hint may point to it; until the sum is stored the mark is a free run like others. */
 static uint64_t run_merge(size_t i)
 {
     _Atomic uint64_t *runs = mp__runs();
@@ -46,15 +52,15 @@ static uint64_t run_merge(size_t i)
     size_t length = mp__entry_granules(entry), sum = length;
     while (i + sum < mp__arena->granules) {
         uint64_t next = atomic_load(&runs[i + sum]);
-        if (mp__entry_state(next) != MP__FREE)
+        if (!is_free(next))
             break;
-        sum += mp__entry_granules(next);
+        size_t more = mp__entry_granules(next);
+        atomic_store(&runs[i + sum], mp__entry(MP__INSIDE, more, 0));
+        mp__step("heap.marked");
+        sum += more;
     }
-    if (sum == length)
+    if (sum == length && mp__entry_state(entry) == MP__FREE)
         return entry;
-    uint64_t hint = atomic_load(&mp__arena->run_hint);
-    if (hint > i && hint < i + sum)
-        atomic_store(&mp__arena->run_hint, i);
     entry = mp__entry(MP__FREE, sum, 0);
     mp__step("heap.merging");
     atomic_store(&runs[i], entry);
@@ -74,21 +80,38 @@ static void run_cut(size_t i, size_t length, size_t n, uint64_t me)
     uint64_t touched = atomic_load(&mp__arena->touched);
     if (touched < i + n)
         atomic_store(&mp__arena->touched, i + n);
-    atomic_store(&mp__arena->run_hint, i);
 }
 
-/* First fit in [from, to); true when *out is set. */
-static bool run_find(size_t from, size_t to, size_t n, uint64_t me, size_t *out)
+/* Free runs below the hint were given back since: whoever gives one back lowers it. */
+static void hint_raise(uint64_t seen, size_t granule)
 {
+    uint64_t next = granule < mp__arena->granules ? granule : mp__arena->first;
+    atomic_compare_exchange_strong(&mp__arena->run_hint, &seen, next);
+}
+
+static void hint_lower(size_t granule)
+{
+    uint64_t seen = atomic_load(&mp__arena->run_hint);
+    while (granule < seen && !atomic_compare_exchange_weak(&mp__arena->run_hint, &seen, granule))
+        ;
+}
+
+/* First fit in [from, to), `hint` being the hint's value; true when *out is set. */
+static bool run_find(size_t from, size_t to, size_t n, uint64_t me, uint64_t hint, size_t *out)
+{
+    size_t lowest = 0;
     for (size_t i = from; i < to;) {
         uint64_t entry = atomic_load(&mp__runs()[i]);
-        if (mp__entry_state(entry) == MP__FREE) {
+        if (is_free(entry)) {
             entry = run_merge(i);
             if (mp__entry_granules(entry) >= n) {
                 run_cut(i, mp__entry_granules(entry), n, me);
+                hint_raise(hint, lowest != 0 ? lowest : i + n);
                 *out = i;
                 return true;
             }
+            if (lowest == 0)
+                lowest = i;
         }
         i += mp__entry_granules(entry);
     }
@@ -100,7 +123,7 @@ static size_t granules_in_use(void)
     size_t used = 0;
     for (size_t i = mp__arena->first; i < mp__arena->granules;) {
         uint64_t entry = atomic_load(&mp__runs()[i]);
-        if (mp__entry_state(entry) != MP__FREE)
+        if (!is_free(entry))
             used += mp__entry_granules(entry);
         i += mp__entry_granules(entry);
     }
@@ -119,9 +142,12 @@ static bool budget_allows(size_t n)
 
 int mp__run_take(size_t n, uint64_t me, size_t *out)
 {
-    size_t hint = (size_t)atomic_load(&mp__arena->run_hint);
-    if (budget_allows(n) && (run_find(hint, mp__arena->granules, n, me, out) ||
-                             run_find(mp__arena->first, hint, n, me, out)))
+    uint64_t hint = atomic_load(&mp__arena->run_hint);
+    size_t start = (size_t)hint, first = mp__arena->first, end = mp__arena->granules;
+    if (mp__entry_state(atomic_load(&mp__runs()[start])) == MP__INSIDE)
+        start = first;
+    if (budget_allows(n) &&
+        (run_find(start, end, n, me, hint, out) || run_find(first, start, n, me, hint, out)))
         return 0;
     return -ENOMEM;
 }
@@ -135,16 +161,18 @@ void mp__run_free(size_t granule)
     mp__step("heap.freeing");
     atomic_store(entry, mp__entry(MP__FREE, n, 0));
     mp__step("heap.freed");
+    hint_lower(granule);
 }
 
-/* A zeroed run in TRANSIT(me); sweeps and tries again before it gives up. */
-static int run_take_zeroed(size_t size, size_t *out)
+/* A run in TRANSIT(me); sweeps and tries again before it gives up. *used: bytes of it that were
+   handed out before and are not zero. */
+static int run_take(size_t size, size_t *out, size_t *used)
 {
     if (size > mp__arena->size)
         return -ENOMEM;
     size_t n = (size + MP__GRANULE - 1) / MP__GRANULE;
     uint64_t me;
-    uint64_t untouched = 0;
+    uint64_t touched = 0;
     int rc = -ENOMEM;
     for (int pass = 0; pass < 2 && rc == -ENOMEM; pass++) {
         if (pass == 1)
@@ -152,17 +180,13 @@ static int run_take_zeroed(size_t size, size_t *out)
         rc = mp__heap_lock(&me);
         if (rc != 0)
             return rc;
-        untouched = atomic_load(&mp__arena->touched);
+        touched = atomic_load(&mp__arena->touched);
         rc = mp__run_take(n, me, out);
         mp__heap_unlock(me);
     }
-    if (rc != 0)
-        return rc;
-    if (*out < untouched) {
-        size_t used = (size_t)(untouched - *out) * MP__GRANULE;
-        memset(mp__granule_address(*out), 0, used < size ? used : size);
-    }
-    return 0;
+    if (rc == 0)
+        *used = *out < touched ? (size_t)(touched - *out) * MP__GRANULE : 0;
+    return rc;
 }
 
 static int class_of(size_t size)
@@ -173,19 +197,30 @@ static int class_of(size_t size)
     return -1;
 }
 
-int mp__heap_take(size_t size, void *out)
+/* A block or run in TRANSIT(me). *used: at most so many bytes at its start are not zero. */
+static int memory_take(size_t size, void *out, size_t *used)
 {
     uint64_t me;
+    size_t granule;
     int rc = mp__self_word(&me);
     if (rc != 0)
         return rc;
     int class_index = class_of(size);
+    *used = size;
     if (class_index >= 0)
         return mp__slab_take((unsigned)class_index, out);
-    size_t granule;
-    rc = run_take_zeroed(size, &granule);
+    rc = run_take(size, &granule, used);
     if (rc == 0)
         *(void **)out = mp__granule_address(granule);
+    return rc;
+}
+
+int mp__heap_take(size_t size, void *out)
+{
+    size_t used;
+    int rc = memory_take(size, out, &used);
+    if (rc == 0)
+        memset(*(void **)out, 0, used < size ? used : size);
     return rc;
 }
 
@@ -212,18 +247,6 @@ void mp__heap_publish(void *block)
     atomic_store(word, mp__entry(MP__OBJECT, n, 0));
 }
 
-/* The program's or an attached run becomes the caller's; false if it is not there to be taken. */
-static bool word_claim(_Atomic uint64_t *word, uint64_t seen, mp__owner me)
-{
-    enum mp__state state = mp__entry_state(seen);
-    if (state == MP__TRANSIT)
-        return mp__entry_low(seen) == me;
-    if (state != MP__OBJECT && state != MP__IN)
-        return false;
-    uint64_t mine = mp__entry(MP__TRANSIT, mp__entry_granules(seen), me);
-    return atomic_compare_exchange_strong(word, &seen, mine);
-}
-
 bool mp__heap_claim(void *block)
 {
     uint64_t me;
@@ -231,27 +254,21 @@ bool mp__heap_claim(void *block)
     if (word == NULL || mp__self_word(&me) != 0)
         return false;
     uint64_t seen = atomic_load(word);
-    return mp__entry_state(seen) == MP__OBJECT && word_claim(word, seen, mp__owner_of(me));
+    if (mp__entry_state(seen) != MP__OBJECT && mp__entry_state(seen) != MP__IN)
+        return false;
+    uint64_t mine = mp__entry(MP__TRANSIT, mp__entry_granules(seen), mp__owner_of(me));
+    return atomic_compare_exchange_strong(word, &seen, mine);
 }
 
-static void attached_give(struct mp__object *object, mp__owner me)
-{
-    size_t granule = (size_t)atomic_load(&object->attached);
-    if (granule == 0)
-        return;
-    _Atomic uint64_t *entry = &mp__runs()[granule];
-    if (word_claim(entry, atomic_load(entry), me))
-        mp__run_free(granule);
-    atomic_store(&object->attached, 0);
-}
-
+/* Frees what is the caller's; what is the program's becomes the caller's first. */
 void mp__heap_give(void *block)
 {
-    uint64_t me;
     _Atomic uint64_t *word = word_of(block);
-    if (word == NULL || mp__self_word(&me) != 0)
+    if (word == NULL)
         return;
-    if (!word_claim(word, atomic_load(word), mp__owner_of(me)))
+    uint64_t seen = atomic_load(word);
+    bool is_mine = mp__entry_state(seen) == MP__TRANSIT && mp__entry_low(seen) == mp__self_owner();
+    if (!is_mine && !mp__heap_claim(block))
         return;
     mp__step("heap.claimed");
     size_t granule = mp__granule_of(block);
@@ -259,33 +276,60 @@ void mp__heap_give(void *block)
         mp__run_free(granule);
         return;
     }
-    struct mp__slab *slab = mp__slab_at(granule);
-    if (mp__class_is_object(slab->class_index))
-        attached_give(block, mp__owner_of(me));
-    mp__step("heap.giving");
     atomic_store(word, mp__entry(MP__FREE, 1, 0));
     mp__step("heap.given");
-    atomic_fetch_add(&slab->room, 1);
+    atomic_fetch_add(&mp__slab_at(granule)->room, 1);
+}
+
+/* ---- pieces of objects -------------------------------------------------------------------- */
+
+int mp__piece_take(size_t size, void *out)
+{
+    size_t used;
+    return memory_take(size, out, &used);
+}
+
+void mp__piece_join(void *piece, struct mp__object *parent)
+{
+    _Atomic uint64_t *word = word_of(piece);
+    uint64_t offset = (uint64_t)((char *)parent - (char *)mp__arena) / 64;
+    atomic_store(word, mp__entry(MP__IN, mp__entry_granules(atomic_load(word)), offset));
+    mp__step("heap.joined");
+}
+
+uint32_t mp__piece_ref(const void *piece)
+{
+    return (uint32_t)((size_t)((const char *)piece - (const char *)mp__arena) / 64);
+}
+
+void *mp__piece_at(uint32_t ref)
+{
+    return (char *)mp__arena + (size_t)ref * 64;
+}
+
+bool mp__piece_is_in(uint32_t ref, const struct mp__object *parent)
+{
+    _Atomic uint64_t *word = ref != 0 ? word_of(mp__piece_at(ref)) : NULL;
+    uint64_t seen = word != NULL ? atomic_load(word) : 0;
+    return mp__entry_state(seen) == MP__IN && mp__entry_low(seen) == mp__piece_ref(parent);
 }
 
 int mp__heap_attach(struct mp__object *object, size_t size, void *out)
 {
-    size_t granule;
-    int rc = run_take_zeroed(size, &granule);
+    void *piece;
+    int rc = mp__heap_take(size, &piece);
     if (rc != 0)
         return rc;
-    atomic_store(&object->attached, granule);
+    atomic_store(&object->attached, mp__piece_ref(piece));
     mp__step("heap.attaching");
-    uint64_t parent = (uint64_t)((char *)object - (char *)mp__arena) / 64;
-    size_t n = mp__entry_granules(atomic_load(&mp__runs()[granule]));
-    atomic_store(&mp__runs()[granule], mp__entry(MP__IN, n, parent));
-    mp__step("heap.attached");
-    *(void **)out = mp__granule_address(granule);
+    mp__piece_join(piece, object);
+    *(void **)out = piece;
     return 0;
 }
 
 void *mp__heap_attached(const struct mp__object *object)
 {
-    size_t granule = (size_t)atomic_load_explicit(&object->attached, memory_order_relaxed);
-    return granule != 0 ? mp__granule_address(granule) : NULL; /* relaxed: set before publication */
+    /* relaxed: set before the object was published */
+    uint64_t ref = atomic_load_explicit(&object->attached, memory_order_relaxed);
+    return ref != 0 ? mp__piece_at((uint32_t)ref) : NULL;
 }

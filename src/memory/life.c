@@ -146,9 +146,8 @@ int mp__life_adopt(mp__owner owner)
 {
     unsigned index = owner_slot(owner);
     struct mp__slot *slot = &mp__slots()[index];
-    mp__moment give_up = mp__moment_in(MP__SECOND);
     /* a process that entered by itself may hold the byte for a moment, to find the slot taken */
-    while (!mp__lifefile_hold(&mp__arena->life, index) && !mp__moment_passed(give_up))
+    for (int tries = 0; !mp__lifefile_hold(&mp__life, index) && tries < 10000; tries++)
         mp_sleep(0.0001);
     mp__step("life.held");
     atomic_store_explicit(&slot->pid, getpid(), memory_order_relaxed);
@@ -170,12 +169,12 @@ int mp__life_enter(void)
         unsigned index = (first + i) & (MP__SLOTS - 1);
         if (state_of(atomic_load(&mp__slots()[index].word)) != SLOT_FREE && i < MP__SLOTS)
             continue;
-        if (!mp__lifefile_hold(&mp__arena->life, index))
+        if (!mp__lifefile_hold(&mp__life, index))
             continue;
         mp__step("life.entering");
         mp__owner owner = slot_claim(index, 0, SLOT_LIVE, i >= MP__SLOTS);
         if (owner == 0) {
-            mp__lifefile_drop(&mp__arena->life, index);
+            mp__lifefile_drop(&mp__life, index);
             continue;
         }
         mp__step("life.entered");
@@ -226,7 +225,7 @@ static bool can_look(void)
 static bool slot_is_dead(unsigned index)
 {
     const struct mp__slot *slot = &mp__slots()[index];
-    enum mp__sign sign = mp__lifefile_look(&mp__arena->life, index);
+    enum mp__sign sign = mp__lifefile_look(&mp__life, index);
     if (sign == MP__SIGN_HELD)
         return false;
     uint64_t start = 0;

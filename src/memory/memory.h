@@ -46,7 +46,6 @@ struct mp__self {
     pthread_mutex_t lock;    /* entering, and making the arena */
     pthread_mutex_t threads_lock;
     pthread_mutex_t room_lock; /* for the layer that uses the room */
-    pthread_t main_thread;
     _Alignas(16) unsigned char room[MP__SELF_ROOM];
     uint32_t thread_last;
     uint64_t threads[(MP__THREADS + 64) / 64]; /* ordinals in use */
@@ -75,7 +74,6 @@ static inline int mp__self_word(uint64_t *word)
 
 /* What this process is called in texts; the process layer knows better than "MainProcess". */
 extern const char *(*mp__self_name)(void);
-bool mp__self_is_main_thread(void);
 
 static inline mp__owner mp__self_owner(void)
 {
@@ -114,12 +112,15 @@ int mp__word_release(_Atomic uint64_t *word, mp__gate *gate, uint64_t holder);
 enum mp__kind {
     MP__KIND_NONE = 0,
     MP__KIND_GONE = 0x4d500001,
+    MP__KIND_MAKING,
     MP__KIND_LOCK = 0x4d500010,
     MP__KIND_SEMAPHORE,
     MP__KIND_BOUNDED,
     MP__KIND_CONDITION,
     MP__KIND_EVENT,
     MP__KIND_BARRIER,
+    MP__KIND_QUEUE,
+    MP__KIND_SIMPLE_QUEUE,
     MP__KIND_RLOCK = 0x4d500100, /* these three begin with an RLock */
     MP__KIND_VALUE,
     MP__KIND_ARRAY,
@@ -132,7 +133,7 @@ struct mp__object {
     _Atomic uint32_t kind;
     _Atomic uint32_t serial;   /* never the same twice at one address */
     _Atomic uint64_t word;     /* the kind's main word */
-    _Atomic uint64_t attached; /* first granule of the run that belongs to it, or 0 */
+    _Atomic uint64_t attached; /* the piece that lives as long as it does, or 0 */
     _Atomic mp__owner creator;
     _Atomic uint32_t depth;               /* RLock: acquisitions by its holder */
     uint32_t detail;                      /* the kind's own number, written once */
@@ -146,13 +147,14 @@ _Static_assert(sizeof(struct mp__object) == 128, "two cache lines, the gates in 
    invisible to the sweep of others until mp__object_publish. */
 int mp__object_make(enum mp__kind kind, size_t size, void *out);
 void mp__object_publish(void *object, enum mp__kind kind);
+void mp__object_discard(void *object); /* one that was never published */
 /* Destroys it if this process may (its creator, or anybody once the creator ended): all calls on
    it fail from now on, sleepers included. Elsewhere it does nothing. */
 void mp__object_end(void *object);
 
 static inline int mp__object_fault(uint32_t kind)
 {
-    return kind == MP__KIND_GONE ? MP_ECLOSED : MP_ETYPE;
+    return kind == MP__KIND_GONE || kind == MP__KIND_MAKING ? MP_ECLOSED : MP_ETYPE;
 }
 
 /* 0, MP_EINVAL for NULL, MP_ETYPE, MP_ECLOSED. Relaxed: who has the pointer saw the object made. */
@@ -182,9 +184,20 @@ bool mp__arena_holds(const void *p, size_t size);
 int mp__heap_take(size_t size, void *out);
 void mp__heap_publish(void *block);
 void mp__heap_give(void *block);
-/* Makes a published block the caller's, to give it back; true for one caller only. */
+/* Makes a published block, or a piece, the caller's; true for one caller only. */
 bool mp__heap_claim(void *block);
-/* A zeroed run that lives as long as `object`, whose `attached` is set by this. */
+/* Pieces: memory that belongs to an object. Taken (contents unknown, the caller's), it joins the
+   object by one store and is then freed by the sweep once the object has no use for it; claiming
+   makes it the caller's again. A piece is referred to by a number that is never 0. */
+int mp__piece_take(size_t size, void *out);
+void mp__piece_join(void *piece, struct mp__object *parent);
+uint32_t mp__piece_ref(const void *piece);
+void *mp__piece_at(uint32_t ref);
+bool mp__piece_is_in(uint32_t ref, const struct mp__object *parent);
+/* Asked by the sweep of a piece of a queue. */
+extern bool (*mp__queue_piece_lives)(struct mp__object *queue, void *piece);
+
+/* A zeroed piece that lives as long as `object`, whose `attached` is set by this. */
 int mp__heap_attach(struct mp__object *object, size_t size, void *out);
 void *mp__heap_attached(const struct mp__object *object);
 

@@ -25,21 +25,17 @@ static const char *main_process(void)
 
 const char *(*mp__self_name)(void) = main_process;
 
-bool mp__self_is_main_thread(void)
-{
-    return pthread_equal(mp__self->main_thread, pthread_self()) != 0;
-}
-
 static bool wiped_by_system;
 
+/* Zeroed mutexes are free ones wherever the system wipes pages. */
 static void self_reset(void)
 {
-    if (!wiped_by_system)
-        memset((void *)mp__self, 0, sizeof *mp__self);
+    if (wiped_by_system)
+        return;
+    memset((void *)mp__self, 0, sizeof *mp__self);
     pthread_mutex_init(&mp__self->lock, NULL);
     pthread_mutex_init(&mp__self->threads_lock, NULL);
     pthread_mutex_init(&mp__self->room_lock, NULL);
-    mp__self->main_thread = pthread_self();
 }
 
 static void thread_ended(void *unused)

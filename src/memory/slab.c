@@ -14,10 +14,15 @@
 #include <errno.h>
 #include <string.h>
 
-enum { CLASS_LARGE = MP__CLASSES - 2, CLASS_CONDITION = MP__CLASSES - 1 };
+enum {
+    CLASS_LARGE = MP__CLASSES - 3,
+    CLASS_CONDITION = MP__CLASSES - 2,
+    CLASS_QUEUE = MP__CLASSES - 1
+};
 
 #define LARGE_BLOCK ((uint32_t)49152)
 #define CONDITION_BLOCK ((uint32_t)36864)
+#define QUEUE_BLOCK ((uint32_t)1024)
 
 uint32_t mp__class_size(unsigned class_index)
 {
@@ -27,14 +32,18 @@ uint32_t mp__class_size(unsigned class_index)
         return LARGE_BLOCK;
     if (class_index == CLASS_CONDITION)
         return CONDITION_BLOCK;
+    if (class_index == CLASS_QUEUE)
+        return QUEUE_BLOCK;
     return (uint32_t)128 << (class_index - MP__PLAIN_CLASSES);
 }
 
-/* Conditions have gates elsewhere in the block too, so they share blocks with nobody. */
+/* Conditions and queues have gates elsewhere in the block too, and share blocks with nobody. */
 int mp__object_class(enum mp__kind kind, size_t size)
 {
     if (kind == MP__KIND_CONDITION)
         return size <= CONDITION_BLOCK ? CLASS_CONDITION : MP_EINVAL;
+    if (kind == MP__KIND_QUEUE || kind == MP__KIND_SIMPLE_QUEUE)
+        return size <= QUEUE_BLOCK ? CLASS_QUEUE : MP_EINVAL;
     for (unsigned c = MP__PLAIN_CLASSES; c <= CLASS_LARGE; c++)
         if (size <= mp__class_size(c))
             return (int)c;
@@ -162,10 +171,6 @@ int mp__slab_take(unsigned class_index, void *out)
         rc = slab_take_slowly(class_index, &block);
     if (rc != 0)
         return rc;
-    uint32_t size = mp__class_size(class_index);
-    uint32_t head = mp__class_is_object(class_index) ? sizeof(struct mp__object) : 0;
-    if (size > head)
-        memset((char *)block + head, 0, size - head);
     *(void **)out = block;
     return 0;
 }
@@ -197,7 +202,7 @@ bool mp__slab_is_valid(struct mp__slab *slab, struct mp__heap_count *count)
         return false;
     for (uint32_t i = 0; i < slab->count; i++) {
         enum mp__state state = mp__entry_state(atomic_load(&slab->state[i]));
-        if (state != MP__FREE && state != MP__TRANSIT && state != MP__OBJECT)
+        if (state == MP__SLAB || state > MP__IN)
             return false;
         count->blocks += state == MP__OBJECT;
         count->building += state == MP__TRANSIT;

@@ -2,8 +2,8 @@
  *
  * How it works
  *   A block or run in TRANSIT belongs to the process it names while that lives; if it is dead the
- *   sweep frees it. A run IN an object lives while that object's block is the program's or still
- *   being built by somebody alive, and names the run; else the sweep frees it. Both changes are a
+ *   sweep frees it. A piece IN an object lives while the object does, or is being made by somebody
+ *   alive, and has a use for it; else the sweep frees it. Both changes are a
  *   CAS from the word that was judged, so a sweep never takes what has moved on; a death inside
  *   the sweep leaves work for the next.
  */
@@ -22,11 +22,35 @@ static bool is_dead(struct verdict *last, mp__owner owner)
     return last->dead;
 }
 
+bool (*mp__queue_piece_lives)(struct mp__object *queue, void *piece);
+
+/* The parent is being made or lives, and has a use for this piece. */
+static bool piece_lives(void *piece, struct mp__object *parent, struct verdict *last)
+{
+    uint64_t state = atomic_load(mp__slab_state_of(parent));
+    uint32_t kind = atomic_load(&parent->kind);
+    if (mp__entry_state(state) == MP__FREE || kind == MP__KIND_GONE ||
+        (mp__entry_state(state) == MP__TRANSIT && is_dead(last, mp__entry_low(state))))
+        return false;
+    if (kind == MP__KIND_MAKING || atomic_load(&parent->attached) == mp__piece_ref(piece))
+        return true;
+    return (kind == MP__KIND_QUEUE || kind == MP__KIND_SIMPLE_QUEUE) &&
+           mp__queue_piece_lives(parent, piece);
+}
+
+static bool is_orphan(uint64_t seen, void *memory, struct verdict *last)
+{
+    if (mp__entry_state(seen) == MP__TRANSIT)
+        return is_dead(last, mp__entry_low(seen));
+    return mp__entry_state(seen) == MP__IN &&
+           !piece_lives(memory, mp__piece_at((uint32_t)mp__entry_low(seen)), last);
+}
+
 static void slab_sweep(struct mp__slab *slab, struct verdict *last)
 {
     for (uint32_t i = 0; i < slab->count; i++) {
         uint64_t seen = atomic_load(&slab->state[i]);
-        if (mp__entry_state(seen) != MP__TRANSIT || !is_dead(last, mp__entry_low(seen)))
+        if (!is_orphan(seen, mp__slab_block(slab, i), last))
             continue;
         if (mp__class_is_object(slab->class_index)) {
             /* it may have died ending it: sleepers are to see that. Only a sweep, and there is one
@@ -39,24 +63,11 @@ static void slab_sweep(struct mp__slab *slab, struct verdict *last)
     mp__slab_recount(slab);
 }
 
-static bool attached_is_orphan(size_t granule, uint64_t entry, struct verdict *last)
-{
-    struct mp__object *parent =
-        (struct mp__object *)(void *)((char *)mp__arena + mp__entry_low(entry) * 64);
-    uint64_t state = atomic_load(mp__slab_state_of(parent));
-    if (atomic_load(&parent->attached) != granule || mp__entry_state(state) == MP__FREE)
-        return true;
-    return mp__entry_state(state) == MP__TRANSIT && is_dead(last, mp__entry_low(state));
-}
-
 static void run_sweep(size_t granule, struct verdict *last)
 {
     _Atomic uint64_t *word = &mp__runs()[granule];
     uint64_t seen = atomic_load(word);
-    bool orphan = mp__entry_state(seen) == MP__TRANSIT
-                      ? is_dead(last, mp__entry_low(seen))
-                      : mp__entry_state(seen) == MP__IN && attached_is_orphan(granule, seen, last);
-    if (!orphan)
+    if (!is_orphan(seen, mp__granule_address(granule), last))
         return;
     uint64_t mine = mp__entry(MP__TRANSIT, mp__entry_granules(seen), mp__self_owner());
     if (atomic_compare_exchange_strong(word, &seen, mine))
@@ -122,6 +133,7 @@ static bool run_is_valid(size_t i, uint64_t entry, struct mp__heap_count *count)
     count->granules += n;
     switch (mp__entry_state(entry)) {
     case MP__FREE:
+    case MP__INSIDE:
         count->free_granules += n;
         count->free_runs++;
         return true;

@@ -15,7 +15,8 @@ static void exit_with_status(int status, void *unused)
 
 int mp__exit_register(void (*last)(int status))
 {
-    last_handler = last;
+    if (last_handler != last)
+        last_handler = last;
     return on_exit(exit_with_status, NULL) == 0 ? 0 : -ENOMEM;
 }
 #else

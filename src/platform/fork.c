@@ -10,31 +10,56 @@
 #include "platform/platform.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
-#if defined(__GLIBC__) || defined(__linux__)
+#ifdef __linux__
 #include <stdio_ext.h>
-#define HAVE_FPURGE 1
+#define PURGE(stream) __fpurge(stream)
+#else
+#define PURGE(stream) ((void)(stream)) /* what was printed during the fork may come twice */
 #endif
 
+/* Streams that hold nothing are left alone, and glibc's are looked into without a call: in a child
+   each page that is touched has to be fetched. */
 #ifdef __GLIBC__
+static bool stream_holds_output(FILE *stream)
+{
+    return stream->_IO_write_ptr != stream->_IO_write_base;
+}
+
+static bool stream_holds_input(FILE *stream)
+{
+    return stream->_IO_read_ptr != stream->_IO_read_end;
+}
+
 static void stdio_hold(void)
 {
-    fflush(stdout);
-    fflush(stderr);
+    mp__stdio_flush();
 }
 
 static void stdio_give(void)
 {
 }
 #else
+static bool stream_holds_output(FILE *stream)
+{
+    (void)stream;
+    return true;
+}
+
+static bool stream_holds_input(FILE *stream)
+{
+    (void)stream;
+    return true;
+}
+
 static void stdio_hold(void)
 {
     flockfile(stdout);
     flockfile(stderr);
-    fflush(stdout);
-    fflush(stderr);
+    mp__stdio_flush();
 }
 
 static void stdio_give(void)
@@ -44,6 +69,37 @@ static void stdio_give(void)
 }
 #endif
 
+static void stream_flush(FILE *stream)
+{
+    if (stream_holds_output(stream))
+        fflush(stream);
+}
+
+static void stream_purge(FILE *stream)
+{
+    if (stream_holds_output(stream))
+        PURGE(stream);
+}
+
+void mp__stdio_flush(void)
+{
+    stream_flush(stdout);
+    stream_flush(stderr);
+}
+
+/* A child must not take its parent's input away, nor what the parent has read ahead. */
+static void stdin_replace(void)
+{
+    if (stream_holds_input(stdin))
+        PURGE(stdin);
+    close(STDIN_FILENO);
+    int fd = open("/dev/null", O_RDONLY);
+    if (fd > STDIN_FILENO)
+        close(fd);
+    if (feof_unlocked(stdin) || ferror_unlocked(stdin))
+        clearerr(stdin);
+}
+
 pid_t mp__fork(sigset_t *mask)
 {
     sigset_t all;
@@ -51,15 +107,15 @@ pid_t mp__fork(sigset_t *mask)
     stdio_hold();
     pthread_sigmask(SIG_SETMASK, &all, mask);
     pid_t pid = fork();
-    int error = errno;
-#ifdef HAVE_FPURGE
+    int error = pid < 0 ? errno : 0;
     if (pid == 0) {
-        __fpurge(stdin);
-        __fpurge(stdout);
-        __fpurge(stderr);
+        stream_purge(stdout);
+        stream_purge(stderr);
     }
-#endif
     stdio_give();
-    errno = error;
+    if (pid == 0)
+        stdin_replace();
+    if (pid < 0)
+        errno = error;
     return pid;
 }

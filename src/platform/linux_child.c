@@ -65,8 +65,9 @@ void mp__child_inside(struct mp__child *child)
 
 void mp__child_forget(struct mp__child *child)
 {
-    if (child->sentinel >= 0)
-        close(child->sentinel);
+    if (child->sentinel < 0)
+        return;
+    close(child->sentinel);
     child->sentinel = -1;
 }
 

@@ -1,8 +1,10 @@
-/* How many CPUs there are, and how many this process may use: its affinity and its quota. */
+/* How many CPUs there are, how many this process may use (its affinity and its quota), and whether
+ * this is its first thread. */
 #include "platform/platform.h"
 
 #include <sched.h>
 #include <stdio.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 int mp__cpus_online(void)
@@ -29,4 +31,9 @@ int mp__cpus_usable(void)
     int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : mp__cpus_online();
     int granted = cpus_granted();
     return granted > 0 && granted < n ? granted : n;
+}
+
+bool mp__thread_is_first(void)
+{
+    return syscall(SYS_gettid) == getpid();
 }

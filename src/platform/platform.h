@@ -26,14 +26,17 @@ mp__moment mp__slice_end(int64_t *slice, mp__moment until);
 
 /* ---- spinning --------------------------------------------------------------------------- */
 
-/* A bounded busy wait of about 3 us before a thread parks. Threads whose spins keep failing spin
-   less and less often; on one CPU nobody spins. */
+/* A bounded busy wait before a thread parks. One waits for a lock, whose holder is about to free it,
+   or for a wake by somebody else; each thread learns for each whether it is worth while. */
+enum mp__spin_for { MP__SPIN_LOCK, MP__SPIN_WAKE };
 struct mp__spin {
+    enum mp__spin_for what;
+    int pauses;
     mp__moment end;
 };
-bool mp__spin_begin(struct mp__spin *spin);
+bool mp__spin_begin(struct mp__spin *spin, enum mp__spin_for what); /* false: do not */
 bool mp__spin_again(struct mp__spin *spin);
-void mp__spin_ended(bool gained);
+void mp__spin_ended(struct mp__spin *spin, bool gained);
 
 /* ---- gates ------------------------------------------------------------------------------ */
 
@@ -100,8 +103,9 @@ enum mp__trace mp__process_trace(pid_t pid, uint64_t *start); /* a corpse is GON
 
 /* fork() with stdio flushed before, no FILE locked, all signals blocked from before the fork in
    both processes (*mask is the mask to restore), and in the child nothing left in the buffers of
-   stdin, stdout and stderr. */
+   stdin, stdout and stderr, and /dev/null for stdin. */
 pid_t mp__fork(sigset_t *mask);
+void mp__stdio_flush(void); /* stdout and stderr */
 
 /* A child as its parent sees it: how its end is noticed without SIGCHLD and without reaping. */
 struct mp__child {
@@ -124,6 +128,9 @@ int mp__parent_bind(pid_t parent);
 /* Runs `last` when this process exits, after all handlers registered later and before all
    registered earlier; *status is what exit was given, or -1 where the system does not tell. */
 int mp__exit_register(void (*last)(int status));
+
+/* This is the thread that main runs in, or in a forked child the one that forked. */
+bool mp__thread_is_first(void);
 
 int mp__cpus_online(void);
 int mp__cpus_usable(void);

@@ -5,17 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEY_SIZE 32
-
 static int key_store(mp_process *p, const void *key, size_t n)
 {
-    unsigned char *copy = malloc(n > 0 ? n : 1);
-    if (copy == NULL)
+    unsigned char *room = n <= sizeof p->own_key ? p->own_key : malloc(n);
+    if (room == NULL)
         return -ENOMEM;
     if (n > 0)
-        memcpy(copy, key, n);
-    free(p->authkey);
-    p->authkey = copy;
+        memmove(room, key, n);
+    if (p->authkey != p->own_key && p->authkey != room)
+        free(p->authkey);
+    p->authkey = room;
     p->authkey_size = n;
     return 0;
 }
@@ -23,7 +22,7 @@ static int key_store(mp_process *p, const void *key, size_t n)
 /* Under the registry's lock: the first process gets its key when somebody first needs it. */
 static int key_ensure(mp_process *p)
 {
-    unsigned char key[KEY_SIZE];
+    unsigned char key[MP__KEY_SIZE];
     if (p->authkey != NULL)
         return 0;
     int rc = mp__entropy(key, sizeof key);

@@ -25,7 +25,6 @@ static mp_process first_process = {
 };
 
 mp_process *mp__process_current = &first_process;
-mp_process mp__process_parent;
 
 struct mp__registry *mp__registry_lock(void)
 {
@@ -44,7 +43,7 @@ static enum place place_of(const mp_process *p)
 {
     if (p == mp__process_current)
         return CURRENT;
-    if (p == &mp__process_parent)
+    if (p == mp__process_current->parent)
         return PARENT;
     if (p->life == MP__CLOSED)
         return CLOSED;
@@ -118,7 +117,8 @@ static void process_free(mp_process *p)
 {
     if (p->arg_is_copy)
         free(p->arg);
-    free(p->authkey);
+    if (p->authkey != p->own_key)
+        free(p->authkey);
     mp__child_forget(&p->child);
     p->magic = 0;
     free(p);
@@ -130,16 +130,32 @@ void mp__process_release(mp_process *p)
         process_free(p);
 }
 
+__attribute__((noinline)) static void process_clear(mp_process *p)
+{
+    memset((void *)p, 0, 2 * sizeof *p);
+    p->child = (struct mp__child){.sentinel = -1, .child_side = -1};
+}
+
+/* Two objects: the second is the parent as the child will see it. Not by calloc, nor by what the
+   compiler would make one of: it goes round malloc's cache, and dirties a page of every process
+   that forks. */
+static mp_process *process_alloc(void)
+{
+    mp_process *p = malloc(2 * sizeof *p);
+    if (p != NULL)
+        process_clear(p);
+    return p;
+}
+
 int mp_process_create(mp_process **out, mp_target *target, const void *arg, size_t arg_size,
                       const mp_process_options *options)
 {
     int rc = options_check(options);
     if (out == NULL || target == NULL || (arg == NULL && arg_size > 0) || rc != 0)
         return mp__fail(MP_EINVAL);
-    mp_process *p = calloc(1, sizeof *p);
+    mp_process *p = process_alloc();
     if (p == NULL)
         return mp__fail(-ENOMEM);
-    p->child = (struct mp__child){.sentinel = -1, .child_side = -1};
     rc = arg_keep(p, arg, arg_size);
     if (rc == 0)
         rc = mp__authkey_inherit(p);
@@ -152,7 +168,6 @@ int mp_process_create(mp_process **out, mp_target *target, const void *arg, size
     p->target = target;
     p->creator = getpid();
     p->references = 1;
-    mp__process_wait_register();
     name_default(p);
     if (options != NULL && options->name != NULL)
         strcpy(p->name, options->name);
@@ -164,7 +179,7 @@ int mp_process_create(mp_process **out, mp_target *target, const void *arg, size
 
 void mp_process_destroy(mp_process *p)
 {
-    if (!is_process(p) || p == mp__process_current || p == &mp__process_parent ||
+    if (!is_process(p) || p == mp__process_current || p == mp__process_current->parent ||
         p == &first_process)
         return;
     mp__registry_lock();
@@ -225,7 +240,7 @@ mp_process *mp_current_process(void)
 
 mp_process *mp_parent_process(void)
 {
-    return mp__process_parent.magic != 0 ? &mp__process_parent : NULL;
+    return mp__process_current->parent;
 }
 
 int mp_cpu_count(void)

@@ -10,6 +10,7 @@
 
 #define MP__PROCESS_MAGIC UINT32_C(0x4d505052)
 #define MP__NAME_MAX 255
+#define MP__KEY_SIZE 32
 
 /* The life of a child in the process that created it. */
 enum mp__life { MP__INITIAL, MP__RUNNING, MP__ENDED, MP__CLOSED };
@@ -25,15 +26,17 @@ struct mp_process {
     mp_target *target;
     void *arg;
     bool arg_is_copy;
-    unsigned char *authkey;
+    unsigned char *authkey; /* own_key, or allocated */
     size_t authkey_size;
+    unsigned char own_key[MP__KEY_SIZE];
     pid_t creator; /* 0: the first process, which nobody created */
     _Atomic(enum mp__life) life;
     mp__owner owner; /* its slot, while it runs */
     struct mp__child child;
     int exit_code;
-    int references;   /* the caller's, and the registry's while it runs */
-    mp_process *next; /* in the registry */
+    int references;     /* the caller's, and the registry's while it runs */
+    mp_process *next;   /* in the registry */
+    mp_process *parent; /* inside the child: its parent; NULL in the first process */
 };
 
 /* What a forked child must not inherit; it lies in the page that forks wipe. */
@@ -63,9 +66,7 @@ enum mp__process_call {
 int mp__process_verdict(const mp_process *p, enum mp__process_call call);
 
 extern mp_process *mp__process_current;
-extern mp_process mp__process_parent; /* magic 0 in the first process */
 
-void mp__process_wait_register(void);    /* process_wait.c */
 void mp__process_release(mp_process *p); /* drops a reference; under the lock */
 int mp__authkey_inherit(mp_process *p);
 
@@ -73,6 +74,7 @@ int mp__authkey_inherit(mp_process *p);
    call mp__process_bury, without the lock, for what a dead process may have left. */
 bool mp__process_reap(mp_process *p, mp__owner *killed);
 void mp__process_bury(mp__owner killed);
+void mp__process_wait_register(void); /* process_wait.c */
 void mp__children_reap(struct mp__registry *registry);
 /* Terminates the daemonic children, then joins all. */
 void mp__children_finish(void);

@@ -73,6 +73,9 @@ void mp__children_reap(struct mp__registry *registry)
 
 static int child_join(mp_process *p, mp__moment until)
 {
+    /* for ever means mostly that it still runs: wait first, look then */
+    if (until == MP__NEVER && p->life == MP__RUNNING)
+        mp__child_await(&p->child, until);
     for (;;) {
         mp__owner killed = 0;
         mp__registry_lock();
@@ -96,7 +99,7 @@ int mp_process_join(mp_process *p, double timeout)
     int rc = mp__process_verdict(p, MP__CALL_JOIN);
     if (rc == 0)
         rc = mp__moment_of(timeout, &until);
-    if (rc == 0 && p == &mp__process_parent)
+    if (rc == 0 && p == mp__process_current->parent)
         rc = mp__parent_await(p->child.pid, until) ? 0 : MP_ETIMEOUT;
     else if (rc == 0)
         rc = child_join(p, until);
@@ -121,7 +124,7 @@ int mp_process_is_alive(mp_process *p)
         return mp__fail(rc);
     if (p == mp__process_current)
         return 1;
-    return p == &mp__process_parent ? getppid() == p->child.pid : child_runs(p);
+    return p == mp__process_current->parent ? getppid() == p->child.pid : child_runs(p);
 }
 
 int mp_process_exitcode(mp_process *p, int *code)

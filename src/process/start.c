@@ -36,8 +36,7 @@ static void child_last(int status)
     if (status < 0)
         return; /* exit() in the child on a libc that does not tell its status */
     mp__children_finish();
-    fflush(stdout);
-    fflush(stderr);
+    mp__stdio_flush();
     mp__life_record_exit(status);
     mp__step("process.recorded");
     _exit(status);
@@ -53,27 +52,26 @@ static const char *name_of_this(void)
     return mp__process_current->name;
 }
 
-/* A child must not take the parent's input away. */
-static void stdin_close(void)
+/* Once for all processes of the tree: a child has the less to write. */
+__attribute__((constructor)) static void hooks_set(void)
 {
-    close(STDIN_FILENO);
-    int fd = open("/dev/null", O_RDONLY);
-    if (fd > STDIN_FILENO)
-        close(fd);
-    clearerr(stdin);
+    mp__self_name = name_of_this;
+    mp__leave = leave;
+    mp__process_wait_register();
 }
 
-static void parent_describe(const mp_process *creator, pid_t pid)
+/* How the child will see this process; made here, where the page is being written anyway. */
+static void parent_describe(mp_process *p, pid_t pid)
 {
-    mp__process_parent = (mp_process){
-        .magic = MP__PROCESS_MAGIC,
-        .type_name = "_ParentProcess",
-        .daemonic = creator->daemonic,
-        .life = MP__RUNNING,
-        .child = {.pid = pid, .sentinel = -1, .child_side = -1},
-        .references = 1,
-    };
-    memcpy(mp__process_parent.name, creator->name, sizeof creator->name);
+    const mp_process *creator = mp__process_current;
+    mp_process *parent = p + 1;
+    parent->magic = MP__PROCESS_MAGIC;
+    parent->type_name = "_ParentProcess";
+    parent->daemonic = creator->daemonic;
+    parent->life = MP__RUNNING;
+    parent->child = (struct mp__child){.pid = pid, .sentinel = -1, .child_side = -1};
+    strcpy(parent->name, creator->name);
+    p->parent = parent;
 }
 
 /* Descriptors by which the parent watches others; the child's own side stays open. */
@@ -92,12 +90,8 @@ static void child_run(mp_process *p, mp__owner owner, mp_process *siblings, pid_
     mp__child_inside(&p->child);
     siblings_forget(siblings);
     mp__child_forget(&mp__process_current->child); /* the sentinel's side of the parent itself */
-    parent_describe(mp__process_current, parent);
     mp__process_current = p;
-    mp__self_name = name_of_this;
-    mp__leave = leave;
     mp__exit_register(child_last);
-    stdin_close();
     pthread_sigmask(SIG_SETMASK, mask, NULL);
     if (p->daemonic)
         mp__parent_bind(parent);
@@ -121,10 +115,11 @@ static int child_fork(mp_process *p, struct mp__registry *registry)
         return rc;
     }
     mp_process *siblings = registry->children;
+    parent_describe(p, parent);
     pid_t pid = mp__fork(&mask);
     if (pid == 0)
         child_run(p, p->owner, siblings, parent, &mask);
-    int error = errno;
+    int error = pid < 0 ? errno : 0;
     if (pid > 0) {
         mp__life_started(p->owner, pid);
         mp__child_started(&p->child, pid);
@@ -146,7 +141,7 @@ static void registry_add(struct mp__registry *registry, mp_process *p)
     p->references++;
     p->life = MP__RUNNING;
     /* a child has its own last handler already; the first process joins its children at exit */
-    if (!registry->exit_registered && mp__process_parent.magic == 0)
+    if (!registry->exit_registered && mp__process_current->parent == NULL)
         registry->exit_registered = atexit(first_last) == 0;
 }
 

@@ -150,13 +150,13 @@ static bool party_is_missing(mp_barrier *b, uint32_t k)
 static bool barrier_spin(mp_barrier *b, uint32_t k)
 {
     struct mp__spin spin;
-    if (!mp__spin_begin(&spin))
+    if (!mp__spin_begin(&spin, MP__SPIN_WAKE))
         return false;
     bool over = false;
     do
         over = barrier_outcome(atomic_load_explicit(&b->object.word, memory_order_acquire), k) != 0;
     while (!over && mp__spin_again(&spin));
-    mp__spin_ended(over);
+    mp__spin_ended(&spin, over);
     return over;
 }
 

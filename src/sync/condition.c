@@ -205,7 +205,7 @@ static int condition_make(mp_condition **out, struct mp__object *lock)
         return mp__fail(rc);
     rc = mp__gate_init(&c->guard_gate);
     if (rc != 0) {
-        mp__heap_give(c);
+        mp__object_discard(c);
         return mp__fail(rc);
     }
     c->lock = lock != NULL ? lock : &c->object;
@@ -287,13 +287,13 @@ static void record_free(struct record *r, uint64_t me)
 static bool record_spin(struct record *r)
 {
     struct mp__spin spin;
-    if (!mp__spin_begin(&spin))
+    if (!mp__spin_begin(&spin, MP__SPIN_WAKE))
         return false;
     bool granted = false;
     do
         granted = (atomic_load_explicit(&r->word, memory_order_acquire) & STATE_MASK) == GRANTED;
     while (!granted && mp__spin_again(&spin));
-    mp__spin_ended(granted);
+    mp__spin_ended(&spin, granted);
     return granted;
 }
 

@@ -61,13 +61,13 @@ bool mp_event_is_set(mp_event *event)
 static bool event_spin(mp_event *event, uint64_t entry)
 {
     struct mp__spin spin;
-    if (!mp__spin_begin(&spin))
+    if (!mp__spin_begin(&spin, MP__SPIN_WAKE))
         return false;
     bool set = false;
     do
         set = atomic_load_explicit(&event->object.word, memory_order_acquire) != entry;
     while (!set && mp__spin_again(&spin));
-    mp__spin_ended(set);
+    mp__spin_ended(&spin, set);
     return set;
 }
 

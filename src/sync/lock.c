@@ -35,7 +35,7 @@ int mp_lock_release(mp_lock *lock)
         return mp__fail(rc);
     /* relaxed: whoever holds it, the CAS that frees it decides */
     uint64_t holder = atomic_load_explicit(&lock->object.word, memory_order_relaxed);
-    return mp__result(mp__word_release(&lock->object.word, &lock->object.gate[0], holder));
+    return mp__result(mp__drop(&lock->object, holder));
 }
 
 bool mp_lock_locked(mp_lock *lock)
@@ -64,7 +64,7 @@ static void holder_name(uint64_t word, char name[320])
         snprintf(name, 320, "SomeOtherProcess");
     else if (((word ^ me) & MP__HOLDER_MASK) != 0)
         snprintf(name, 320, "SomeOtherThread");
-    else if (mp__self_is_main_thread())
+    else if (mp__thread_is_first())
         snprintf(name, 320, "%s", mp__self_name());
     else
         snprintf(name, 320, "%s|Thread-%u", mp__self_name(),

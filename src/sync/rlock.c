@@ -20,18 +20,29 @@ static void depth_set(struct mp__object *object, uint32_t depth)
     atomic_store_explicit(&object->depth, depth, memory_order_relaxed);
 }
 
+static int rlock_hold_again(struct mp__object *object)
+{
+    uint32_t depth = atomic_load_explicit(&object->depth, memory_order_relaxed);
+    if (depth == UINT32_MAX)
+        return MP_EOVERFLOW;
+    depth_set(object, depth + 1);
+    return 0;
+}
+
 int mp__rlock_hold(struct mp__object *object, uint64_t me, double timeout)
 {
-    if (mp__held_by(object, me)) {
-        uint32_t depth = atomic_load_explicit(&object->depth, memory_order_relaxed);
-        if (timeout != timeout)
-            return MP_EINVAL;
-        if (depth == UINT32_MAX)
-            return MP_EOVERFLOW;
-        depth_set(object, depth + 1);
-        return 0;
+    uint64_t seen = 0;
+    int rc = timeout == timeout ? 0 : MP_EINVAL;
+    if (rc != 0)
+        return rc;
+    /* acquire: the last holder's work is seen; on failure only this thread's own word counts */
+    if (!atomic_compare_exchange_strong_explicit(&object->word, &seen, me, memory_order_acquire,
+                                                 memory_order_relaxed)) {
+        if (((seen ^ me) & MP__HOLDER_MASK) == 0)
+            return rlock_hold_again(object);
+        rc = mp__hold_slowly(object, me, timeout);
     }
-    int rc = mp__hold(object, me, timeout);
+    mp__step("rlock.taken");
     if (rc >= 0)
         depth_set(object, 1);
     return rc;
@@ -39,12 +50,13 @@ int mp__rlock_hold(struct mp__object *object, uint64_t me, double timeout)
 
 int mp__rlock_drop(struct mp__object *object, uint64_t me)
 {
-    if (!mp__held_by(object, me))
+    uint64_t seen = atomic_load_explicit(&object->word, memory_order_relaxed);
+    if (((seen ^ me) & MP__HOLDER_MASK) != 0)
         return MP_ESTATE;
     uint32_t depth = atomic_load_explicit(&object->depth, memory_order_relaxed);
     depth_set(object, depth - 1);
     mp__step("rlock.dropping");
-    return depth > 1 ? 0 : mp__word_release(&object->word, &object->gate[0], me);
+    return depth > 1 ? 0 : mp__drop(object, seen);
 }
 
 int mp_rlock_acquire(mp_rlock *rlock, double timeout)

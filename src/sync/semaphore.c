@@ -64,13 +64,13 @@ static bool count_try(struct mp__object *object, uint64_t kept)
 static bool count_spin(struct mp__object *object)
 {
     struct mp__spin spin;
-    if (!mp__spin_begin(&spin))
+    if (!mp__spin_begin(&spin, MP__SPIN_WAKE))
         return false;
     bool taken = false;
     do
         taken = count_try(object, 0);
     while (!taken && mp__spin_again(&spin));
-    mp__spin_ended(taken);
+    mp__spin_ended(&spin, taken);
     return taken;
 }
 

@@ -42,6 +42,19 @@ static inline int mp__hold(struct mp__object *object, uint64_t me, double timeou
     return mp__hold_slowly(object, me, timeout);
 }
 
+/* Frees the object's word, which was `seen` to be held; MP_ESTATE if that changed. */
+static inline int mp__drop(struct mp__object *object, uint64_t seen)
+{
+    uint64_t holder = seen;
+    mp__step("lock.dropping");
+    /* release: the next holder sees this one's work; relaxed on failure, nothing is read then */
+    if (holder != 0 && (holder & MP__SLEEPERS) == 0 &&
+        atomic_compare_exchange_strong_explicit(&object->word, &holder, 0, memory_order_release,
+                                                memory_order_relaxed))
+        return 0;
+    return mp__word_release(&object->word, &object->gate[0], seen);
+}
+
 static inline bool mp__held_by(const struct mp__object *object, uint64_t me)
 {
     /* relaxed: only the holder itself can make this true or false */

@@ -78,13 +78,13 @@ static bool units_inherit(struct mp__units *units, uint64_t me)
 static bool units_spin(struct mp__units *units, uint64_t me)
 {
     struct mp__spin spin;
-    if (!mp__spin_begin(&spin))
+    if (!mp__spin_begin(&spin, MP__SPIN_WAKE))
         return false;
     bool taken = false;
     do
         taken = units_try(units, me);
     while (!taken && mp__spin_again(&spin));
-    mp__spin_ended(taken);
+    mp__spin_ended(&spin, taken);
     return taken;
 }
 

@@ -54,13 +54,14 @@ void *mp__data_ptr(struct mp__data *data)
 static int data_create(enum mp__kind kind, char typecode, size_t size, size_t length,
                        const void *init, void *out)
 {
-    size_t bytes;
-    if (!mp__size_mul(size, length, &bytes))
+    size_t bytes, total;
+    if (!mp__size_mul(size, length, &bytes) ||
+        !mp__size_add(bytes, sizeof(struct mp__data), &total))
         return MP_EOVERFLOW;
     bool in_head = kind == MP__KIND_VALUE && typecode != 0;
     bool attach = bytes > INLINE_MAX;
     struct mp__data *data;
-    int rc = mp__object_make(kind, sizeof *data + (in_head || attach ? 0 : bytes), &data);
+    int rc = mp__object_make(kind, in_head || attach ? sizeof *data : total, &data);
     if (rc != 0)
         return rc;
     data->object.detail = (unsigned char)typecode;
@@ -71,7 +72,7 @@ static int data_create(enum mp__kind kind, char typecode, size_t size, size_t le
     if (attach)
         rc = mp__heap_attach(&data->object, bytes, &bytes_at);
     if (rc != 0) {
-        mp__heap_give(data);
+        mp__object_discard(data);
         return rc;
     }
     if (init != NULL && bytes > 0)

@@ -6,6 +6,7 @@
 #include "base/base.h"
 
 #include <mp/object.h>
+#include <string.h>
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* What the layers above use of the wire: the kinds of mp_wait, objects and pickles. */
+/* What the layers above use of the wire: pickles, and the kinds of mp_wait. */
 #ifndef MP__WIRE_H
 #define MP__WIRE_H
 

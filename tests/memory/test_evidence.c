@@ -52,14 +52,14 @@ static void close_descriptors(void)
     for (int fd = 0; fd < 256; fd++)
         if (!is_needed(fd))
             (void)close(fd);
-    check(fcntl(mp__arena->life.fd, F_GETFD) < 0);
+    check(fcntl(mp__life.fd, F_GETFD) < 0);
 }
 
 static void open_others_in_their_place(void)
 {
     for (int i = 0; i < 100; i++)
         check(open("/dev/null", O_RDWR) >= 0);
-    check(fcntl(mp__arena->life.fd, F_GETFD) >= 0);
+    check(fcntl(mp__life.fd, F_GETFD) >= 0);
 }
 
 static void check_alive(void)

@@ -197,7 +197,7 @@ static void test_an_attached_run_ends_with_its_object(void **state)
     object = new_object();
     assert_mp_result(mp__heap_attach(object, 200000, &run), 0);
     check(is_all(run, 200000, 0));
-    mp__heap_give(object);
+    mp__object_discard(object);
     check(count().runs == before.runs && count().building == 0);
 }
 

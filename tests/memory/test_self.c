@@ -261,7 +261,7 @@ static void test_more_threads_than_numbers_is_told_and_passes(void **state)
 
 static void *ask_for_main(void *arg)
 {
-    *(bool *)arg = mp__self_is_main_thread();
+    *(bool *)arg = mp__thread_is_first();
     return NULL;
 }
 
@@ -270,7 +270,7 @@ static void test_the_main_thread_knows_that_it_is(void **state)
     (void)state;
     bool other = true;
     pthread_t thread;
-    check(mp__self_is_main_thread());
+    check(mp__thread_is_first());
     check(pthread_create(&thread, NULL, ask_for_main, &other) == 0);
     check(pthread_join(thread, NULL) == 0);
     check(!other);

@@ -1,0 +1,184 @@
+/* SimpleQueue: a queue without limits and timeouts, whose descriptor tells that there is something.
+ *
+ * How it works
+ *   The messages stand in a ring as in any queue. Beside it a pipe holds a token while there are
+ *   messages: put makes sure of one before its commit, as a death after it must not leave a message
+ *   without a token, and again after it, as a reader may have drained the pipe in between. A get
+ *   that leaves nothing drains the pipe and then looks once more.
+ *   A death leaves at worst a token without a message: the descriptor is readable, empty() is true.
+ */
+#include "queue/queue.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static int simple_check(mp_simple_queue *q)
+{
+    int rc = mp__object_check(q, MP__KIND_SIMPLE_QUEUE);
+    return rc != 0 ? rc : mp__queue_is_closed(&q->queue) ? MP_ECLOSED : 0;
+}
+
+static int pipe_make(int fds[2])
+{
+    int ends[2];
+    if (pipe(ends) != 0)
+        return -errno;
+    for (int i = 0; i < 2; i++) {
+        fds[i] = mp__fd_raise(ends[i], MP__FD_FLOOR);
+        if (fds[i] >= 0)
+            fcntl(fds[i], F_SETFL, O_NONBLOCK);
+    }
+    return fds[0] < 0 ? fds[0] : fds[1] < 0 ? fds[1] : 0;
+}
+
+static void pipe_close(int fds[2])
+{
+    for (int i = 0; i < 2; i++) {
+        if (fds[i] >= 0)
+            close(fds[i]);
+        fds[i] = -1;
+    }
+}
+
+int mp_simple_queue_create(mp_simple_queue **out)
+{
+    mp_queue *q;
+    int fds[2] = {-1, -1};
+    int rc = out == NULL ? MP_EINVAL : pipe_make(fds);
+    if (rc == 0)
+        rc = mp__queue_make(MP__KIND_SIMPLE_QUEUE, 0, &q);
+    if (rc != 0) {
+        pipe_close(fds);
+        return mp__fail(rc);
+    }
+    struct mp__local *local = mp__local_make(q);
+    if (local == NULL) {
+        pipe_close(fds);
+        mp__object_discard(q);
+        return mp__fail(-ENOMEM);
+    }
+    local->fds[0] = fds[0];
+    local->fds[1] = fds[1];
+    mp__object_publish(q, MP__KIND_SIMPLE_QUEUE);
+    *out = (mp_simple_queue *)(void *)q;
+    return 0;
+}
+
+/* The pipe of a process that was forked before the queue was made is nobody's. */
+static void token_ensure(mp_simple_queue *q)
+{
+    const struct mp__local *local = mp__local_find(&q->queue);
+    if (local == NULL || local->fds[0] < 0)
+        return;
+    struct pollfd item = {.fd = local->fds[0], .events = POLLIN};
+    if (poll(&item, 1, 0) == 0)
+        while (write(local->fds[1], "", 1) < 0 && errno == EINTR)
+            ;
+}
+
+static void tokens_drain(mp_simple_queue *q)
+{
+    char tokens[64];
+    const struct mp__local *local = mp__local_find(&q->queue);
+    if (local == NULL || local->fds[0] < 0 || mp__ring_count(&q->queue) > 0)
+        return;
+    while (read(local->fds[0], tokens, sizeof tokens) > 0)
+        ;
+    if (mp__ring_count(&q->queue) > 0)
+        token_ensure(q);
+}
+
+int mp_simple_queue_put(mp_simple_queue *q, mp_obj o)
+{
+    int rc = simple_check(q);
+    if (rc != 0)
+        return mp__fail(rc);
+    token_ensure(q);
+    rc = mp__queue_put_object(&q->queue, o, MP__NEVER);
+    if (rc == 0)
+        token_ensure(q);
+    return rc;
+}
+
+int mp_simple_queue_put_bytes(mp_simple_queue *q, const void *p, size_t n)
+{
+    int rc = p == NULL && n > 0 ? MP_EINVAL : simple_check(q);
+    if (rc != 0)
+        return mp__fail(rc);
+    token_ensure(q);
+    rc = mp__queue_put(&q->queue, MP__RECORD_BYTES, p, n, MP__NEVER);
+    if (rc == 0)
+        token_ensure(q);
+    return rc != 0 ? mp__fail(rc) : 0;
+}
+
+static int simple_get(mp_simple_queue *q, struct mp__taking *taking)
+{
+    int rc = simple_check(q);
+    if (rc == 0)
+        rc = mp__queue_get(&q->queue, taking, MP__NEVER);
+    if (rc == 0)
+        tokens_drain(q);
+    return rc != 0 ? mp__fail(rc) : 0;
+}
+
+int mp_simple_queue_get(mp_simple_queue *q, mp_obj *out)
+{
+    struct mp__taking taking = mp__taking_object(out);
+    return simple_get(q, &taking);
+}
+
+int mp_simple_queue_get_bytes(mp_simple_queue *q, void **buf, size_t *n)
+{
+    struct mp__taking taking = mp__taking_bytes();
+    int rc = simple_get(q, &taking);
+    if (rc != 0)
+        return rc;
+    if (n != NULL)
+        *n = taking.size;
+    if (buf != NULL)
+        *buf = taking.buf;
+    else
+        free(taking.buf);
+    return 0;
+}
+
+bool mp_simple_queue_empty(mp_simple_queue *q)
+{
+    return simple_check(q) != 0 || mp__ring_count(&q->queue) == 0;
+}
+
+int mp_simple_queue_fileno(mp_simple_queue *q)
+{
+    int rc = simple_check(q);
+    const struct mp__local *local = rc == 0 ? mp__local_find(&q->queue) : NULL;
+    if (rc == 0 && (local == NULL || local->fds[0] < 0))
+        rc = MP_ESTATE;
+    return rc != 0 ? mp__fail(rc) : local->fds[0];
+}
+
+int mp_simple_queue_close(mp_simple_queue *q)
+{
+    int rc = mp__object_check(q, MP__KIND_SIMPLE_QUEUE);
+    if (rc != 0)
+        return mp__fail(rc);
+    struct mp__local *local = mp__local_find(&q->queue);
+    if (local == NULL)
+        local = mp__local_make(&q->queue);
+    if (local == NULL)
+        return mp__fail(-ENOMEM);
+    if (!atomic_exchange(&local->closed, true))
+        pipe_close(local->fds);
+    return 0;
+}
+
+void mp_simple_queue_destroy(mp_simple_queue *q)
+{
+    if (mp__object_check(q, MP__KIND_SIMPLE_QUEUE) != 0)
+        return;
+    mp_simple_queue_close(q);
+    mp__queue_end(&q->queue);
+}
