@@ -36,6 +36,9 @@ static void leave_speaking_to_others(void)
     said.write_fd = -1;
 }
 
+/* What is left behind is no leak while somebody knows of it. */
+static mp_process *left_behind[2];
+
 static int say_and_stay(void *arg)
 {
     (void)arg;
@@ -62,10 +65,10 @@ static void check_answers(void)
 
 static int leave_daemon_behind(void *arg)
 {
-    mp_process *p = start_daemon(say_and_stay, NULL);
+    left_behind[0] = start_daemon(say_and_stay, NULL);
     check(pipe_await(&said) == 's');
     if (arg != NULL)
-        mp_process_destroy(p);
+        mp_process_destroy(left_behind[0]);
     return 5;
 }
 
@@ -86,7 +89,7 @@ static int ignore_term_and_stay(void *arg)
 
 static int leave_deaf_daemon_behind(void *arg)
 {
-    (void)start_daemon(ignore_term_and_stay, arg);
+    left_behind[0] = start_daemon(ignore_term_and_stay, arg);
     check(pipe_await(&said) == 's');
     return 5;
 }
@@ -115,10 +118,10 @@ static void let_go(void)
 /* Handlers registered after the first start run before the children are waited for. */
 static int leave_child_behind(void *arg)
 {
-    mp_process *p = start_process(wait_for_go, NULL);
+    left_behind[0] = start_process(wait_for_go, NULL);
     check(atexit(let_go) == 0);
     if (arg != NULL)
-        mp_process_destroy(p);
+        mp_process_destroy(left_behind[0]);
     return 6;
 }
 
@@ -148,8 +151,8 @@ static int leave_both_behind(void *arg)
     struct signal_pipe lifeline;
     (void)arg;
     pipe_open(&lifeline);
-    (void)start_process(wait_for_end_of_daemon, &lifeline);
-    (void)start_daemon(say_and_stay, NULL);
+    left_behind[0] = start_process(wait_for_end_of_daemon, &lifeline);
+    left_behind[1] = start_daemon(say_and_stay, NULL);
     check(pipe_await(&said) == 's');
     pipe_close(&lifeline);
     return 7;
@@ -163,9 +166,9 @@ static void test_daemonic_children_are_ended_before_others_are_waited_for(void *
 
 static int leave_grandchildren_behind(void *arg)
 {
-    (void)start_daemon(say_and_stay, NULL);
+    left_behind[0] = start_daemon(say_and_stay, NULL);
     check(pipe_await(&said) == 's');
-    (void)start_process(wait_for_go, NULL);
+    left_behind[1] = start_process(wait_for_go, NULL);
     check(atexit(let_go) == 0);
     if (arg != NULL)
         exit(8);
