@@ -18,3 +18,26 @@ int mp__fd_raise(int fd, int floor)
     close(fd);
     return high < 0 ? -error : high;
 }
+
+int mp__fd_raise_pair(int fd[2])
+{
+    for (int i = 0; i < 2; i++) {
+        int raised = mp__fd_raise(fd[i], MP__FD_FLOOR);
+        if (raised < 0) { /* which has closed this one */
+            close(fd[1 - i]);
+            return raised;
+        }
+        fd[i] = raised;
+    }
+    return 0;
+}
+
+int mp__pipe_open(int fd[2])
+{
+#if defined(__linux__) && !defined(MP_PORTABLE)
+    int rc = pipe2(fd, O_CLOEXEC);
+#else
+    int rc = pipe(fd); /* until it is raised, another thread's exec may inherit it */
+#endif
+    return rc != 0 ? -errno : mp__fd_raise_pair(fd);
+}

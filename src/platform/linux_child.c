@@ -12,7 +12,6 @@
 #include "platform/platform.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -35,8 +34,9 @@ static int pidfd_of(pid_t pid)
 static int readable_fd(void)
 {
     int ends[2];
-    if (pipe2(ends, O_CLOEXEC) != 0)
-        return -errno;
+    int rc = mp__pipe_open(ends);
+    if (rc != 0)
+        return rc;
     close(ends[1]);
     return ends[0];
 }
@@ -82,9 +82,7 @@ int mp__child_sentinel(struct mp__child *child)
         close(fd);
         fd = -1;
     }
-    if (fd < 0)
-        fd = readable_fd();
-    fd = fd < 0 ? fd : mp__fd_raise(fd, MP__FD_FLOOR);
+    fd = fd < 0 ? readable_fd() : mp__fd_raise(fd, MP__FD_FLOOR);
     if (fd >= 0)
         child->sentinel = fd;
     return fd;

@@ -76,6 +76,10 @@ int mp__entropy(void *p, size_t size);
    and sets close-on-exec. Returns the code of that call if it failed; never 0 to 2. */
 int mp__fd_raise(int fd, int floor);
 #define MP__FD_FLOOR 3 /* above the standard streams, which a program may have closed */
+/* Both of a pair, or neither. */
+int mp__fd_raise_pair(int fd[2]);
+/* A pipe whose ends are raised: [0] is read from. */
+int mp__pipe_open(int fd[2]);
 
 /* ---- signs of life ---------------------------------------------------------------------- */
 

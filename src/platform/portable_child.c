@@ -9,7 +9,6 @@
 #include "platform/platform.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -19,14 +18,12 @@ int mp__child_prepare(struct mp__child *child)
 {
     *child = (struct mp__child){.pid = 0, .sentinel = -1, .child_side = -1};
     int ends[2];
-    if (pipe(ends) != 0)
-        return -errno;
-    child->sentinel = mp__fd_raise(ends[0], MP__FD_FLOOR);
-    child->child_side = mp__fd_raise(ends[1], MP__FD_FLOOR);
-    int rc = child->sentinel < 0 ? child->sentinel : child->child_side;
-    if (rc < 0)
-        mp__child_forget(child);
-    return rc < 0 ? rc : 0;
+    int rc = mp__pipe_open(ends);
+    if (rc != 0)
+        return rc;
+    child->sentinel = ends[0];
+    child->child_side = ends[1];
+    return 0;
 }
 
 void mp__child_started(struct mp__child *child, pid_t pid)

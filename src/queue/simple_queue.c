@@ -24,14 +24,12 @@ static int simple_check(mp_simple_queue *q)
 static int pipe_make(int fds[2])
 {
     int ends[2];
-    if (pipe(ends) != 0)
-        return -errno;
-    for (int i = 0; i < 2; i++) {
-        fds[i] = mp__fd_raise(ends[i], MP__FD_FLOOR);
-        if (fds[i] >= 0)
-            fcntl(fds[i], F_SETFL, O_NONBLOCK);
+    int rc = mp__pipe_open(ends);
+    for (int i = 0; i < 2 && rc == 0; i++) {
+        fds[i] = ends[i];
+        fcntl(fds[i], F_SETFL, O_NONBLOCK);
     }
-    return fds[0] < 0 ? fds[0] : fds[1] < 0 ? fds[1] : 0;
+    return rc;
 }
 
 static void pipe_close(int fds[2])

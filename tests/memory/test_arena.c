@@ -4,6 +4,7 @@
  * the program itself never makes one. */
 #include "support/support.h"
 
+#include "base/sanitized.h"
 #include "memory/arena.h"
 
 #include <errno.h>
@@ -13,17 +14,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
 
 static mp_value *new_value(int number)
 {

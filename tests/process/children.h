@@ -2,21 +2,10 @@
 #ifndef TESTS_PROCESS_CHILDREN_H
 #define TESTS_PROCESS_CHILDREN_H
 
+#include "base/sanitized.h"
 #include "support/support.h"
 
 #include <mp/process.h>
-
-/* A sanitizer takes all address space, and its allocator does not survive a fork among threads. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
 
 /* A process object that was not started yet; the argument is not copied. */
 mp_process *new_process(mp_target *target, void *arg, mp_daemon daemon);
