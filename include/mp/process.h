@@ -37,7 +37,7 @@ typedef enum mp_daemon { MP_DAEMON_INHERIT, MP_DAEMON_NO, MP_DAEMON_YES } mp_dae
 
 /** Options of mp_process_create; all zero is Python's default. */
 typedef struct mp_process_options {
-    const char *name; /**< copied, at most 255 bytes; NULL or "": Process-N, in a child Process-N:M */
+    const char *name; /**< copied, at most 255 bytes; NULL or "": Process-N, or -N:M */
     mp_daemon daemon; /**< a daemonic child ends with its parent */
 } mp_process_options;
 

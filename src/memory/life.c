@@ -5,7 +5,8 @@
  *       generation:31 | starter's generation (low bits):19 | starter's slot:12 | state:2
  *   FREE -> STARTING   by the starter, before its fork, naming the starter; generation + 1
  *   STARTING -> LIVE   by the child, once it holds the byte of the life file
- *   FREE -> LIVE       by a process that enters by itself and holds the byte already
+ *   a process that enters by itself goes the same way, as its own child: it holds the byte first and
+ *   names no starter, so that its slot in STARTING is anybody's to sweep
  *   STARTING, LIVE -> FREE   by whoever reaped the process or found it dead
  *   all by CAS, so of a late child and a sweeper, or of two sweepers, exactly one wins; the child
  *   that loses leaves.
@@ -172,6 +173,20 @@ int mp__life_adopt(mp__owner owner)
     return 0;
 }
 
+/* Fills the line of a process that nobody started, which is in STARTING, for a sweep to take if this
+   process dies here. False if one did. */
+static bool slot_enter(unsigned index, mp__owner owner)
+{
+    struct mp__slot *slot = &mp__slots()[index];
+    /* a process that gets this number later has a start time after this moment */
+    slot_reset(slot, mp__process_id(), mp__boot_now());
+    atomic_store(&slot->born_from, 0);
+    mp__step("life.filled");
+    uint64_t seen = slot_word(owner_generation(owner), 0, SLOT_STARTING);
+    return atomic_compare_exchange_strong(&slot->word, &seen,
+                                          slot_word(owner_generation(owner), 0, SLOT_LIVE));
+}
+
 /* Enters a process that nobody started: holds the byte first, so that LIVE is never without. */
 int mp__life_enter(void)
 {
@@ -183,17 +198,13 @@ int mp__life_enter(void)
         if (!mp__lifefile_hold(&mp__life, index))
             continue;
         mp__step("life.entering");
-        mp__owner owner = slot_claim(index, 0, SLOT_LIVE, i >= MP__SLOTS);
-        if (owner == 0) {
+        mp__owner owner = slot_claim(index, 0, SLOT_STARTING, i >= MP__SLOTS);
+        if (owner == 0 || !slot_enter(index, owner)) {
             mp__lifefile_drop(&mp__life, index);
             continue;
         }
         mp__step("life.entered");
         slot_next_is_after(index);
-        struct mp__slot *slot = &mp__slots()[index];
-        /* a process that gets this number later has a start time after this moment */
-        slot_reset(slot, mp__process_id(), mp__boot_now());
-        atomic_store_explicit(&slot->born_from, 0, memory_order_relaxed);
         self_become(owner);
         return 0;
     }
@@ -236,7 +247,7 @@ static bool slot_is_dead(unsigned index)
     if (sign == MP__SIGN_HELD)
         return false;
     uint64_t start = 0;
-    pid_t pid = atomic_load_explicit(&slot->pid, memory_order_relaxed);
+    pid_t pid = atomic_load_explicit(&slot->pid, memory_order_relaxed); /* as in slot_reset */
     switch (mp__process_trace(pid, &start)) {
     case MP__TRACE_GONE:
         return true;

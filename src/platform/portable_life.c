@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <unistd.h>
 
 int mp__lifefile_open(struct mp__lifefile *file)
 {
