@@ -81,8 +81,8 @@ int mp__fd_raise_pair(int fd[2]);
 /* A pipe whose ends are raised: [0] is read from. */
 int mp__pipe_open(int fd[2]);
 
-/* The application may close any descriptor, and another file may get its number: one that is kept is
-   known by its file. Both ends of a pipe are one file. */
+/* The application may close any descriptor, and another file may get its number: one that is kept
+   is known by its file. Both ends of a pipe are one file. */
 int mp__fd_note(int fd, uint64_t *device, uint64_t *inode); /* closes it when it fails */
 bool mp__fd_is(int fd, uint64_t device, uint64_t inode);
 

@@ -130,7 +130,7 @@ static void test_a_stopped_child_is_alive(void **state)
     check(finish_process(p) == -SIGKILL);
 }
 
-/* ---- a child that is stopped in the heap ------------------------------------------------------ */
+/* ---- a child that is stopped in the heap --------------------------- */
 
 static struct signal_pipe said;
 
@@ -181,7 +181,7 @@ static void test_a_child_that_keeps_the_heap_can_be_killed(void **state)
     pipe_close(&said);
 }
 
-/* ---- descriptors that the program closed ------------------------------------------------------ */
+/* ---- descriptors that the program closed --------------------------- */
 
 static void check_waits_for(mp_process *p)
 {
