@@ -26,6 +26,7 @@
 
 #include "object.h"
 #include "process.h"
+#include "queues.h"
 #include "timeout.h"
 
 #include <stdbool.h>
@@ -43,8 +44,6 @@
  */
 typedef struct mp_connection mp_connection;
 
-typedef struct mp_queue mp_queue;
-typedef struct mp_simple_queue mp_simple_queue;
 typedef struct mp_listener mp_listener;
 typedef struct mp_future mp_future;
 

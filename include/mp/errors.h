@@ -70,7 +70,7 @@ MP_API const char *mp_strerror(int result);
 /**
  * Give the name a result has in C: "MP_EEMPTY", "ENOMEM".
  * Python: errno.errorcode[number]
- * As mp_strerror in all else.
+ * 0 is "OK", a number without a name "UNKNOWN". As mp_strerror in all else.
  */
 MP_API const char *mp_error_name(int result);
 

@@ -23,8 +23,10 @@
  * SIGCHLD ignored or with a program that reaps everything: an exit status lost that way is
  * MP_EXIT_UNKNOWN at worst. Waits go on after a handler has run. Children inherit mask and
  * handlers. In a daemonic child on Linux SIGRTMAX is libmp's: by it the child learns that its
- * parent died, and ends at once; do not block or handle it there. None of libmp's functions is
- * for use inside a signal handler, unless its comment says so.
+ * parent died, and ends at once; do not block or handle it there. A program that such a child
+ * executes is ended by it when the thread that started the child ends, and a child that changes
+ * its user or group gets it no more. None of libmp's functions is for use inside a signal handler,
+ * unless its comment says so.
  *
  * DESCRIPTORS. One stays open for the life of the process once it uses shared objects, and until
  * it is closed, one for each child whose sentinel was asked for; a system without pidfd needs one
@@ -41,8 +43,9 @@
  *
  * AT EXIT. A process ends its daemonic children and joins the others, as in Python, however long
  * that takes; _exit and a deadly signal skip this. A child runs the atexit handlers that it
- * registered itself, not its parent's; on a libc without on_exit a child that calls exit() by
- * itself runs the parent's too: let the target return instead.
+ * registered itself, not its parent's; of its streams only stdout and stderr are flushed at the
+ * end: fclose your own, and flush C++ streams, before the target returns. On a libc without
+ * on_exit a child that calls exit() by itself runs the parent's too: let the target return instead.
  *
  * NOT LIKE PYTHON. The start method is fork. A timeout is a number, MP_FOREVER stands for None,
  * and a timed-out wait is MP_ETIMEOUT, not False. A Lock whose holder ended is not locked for

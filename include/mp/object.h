@@ -242,10 +242,11 @@ MP_API int mp_obj_dumps(mp_obj o, int protocol, void **buf, size_t *n);
 /**
  * Read a pickle of protocol 0 to 5 that holds plain data.
  * Python: pickle.loads(buf)
- * Nothing that the bytes name is ever run. Memory stays below a small multiple of `n`, and so does
- * what the tree would be if parts that it shares were written out. Classes, functions, instances,
- * objects that contain themselves and out-of-band buffers are refused. The caller owns *out and
- * frees it with mp_obj_free; `buf` may go. Bytes after the pickle are ignored, as in Python.
+ * Nothing that the bytes name is ever run, and memory stays below a small multiple of `n`.
+ * Refused are classes, functions, instances, objects that contain themselves, out-of-band buffers,
+ * and parts shared so often that written out they take more than 64 * n bytes and 16 MiB. `buf`
+ * may go afterwards; bytes after the pickle are ignored, as in Python. The caller owns *out and
+ * frees it with mp_obj_free.
  * Returns 0; MP_EINVAL for NULL; MP_EPICKLE (UnpicklingError), with the reason in
  * mp_error_detail; MP_EOVERFLOW (OverflowError) for an int beyond int64_t; -ENOMEM (MemoryError).
  */

@@ -37,7 +37,7 @@ typedef enum mp_daemon { MP_DAEMON_INHERIT, MP_DAEMON_NO, MP_DAEMON_YES } mp_dae
 
 /** Options of mp_process_create; all zero is Python's default. */
 typedef struct mp_process_options {
-    const char *name; /**< copied, at most 255 bytes; NULL: Process-N, in a child Process-N:M */
+    const char *name; /**< copied, at most 255 bytes; NULL or "": Process-N, or -N:M */
     mp_daemon daemon; /**< a daemonic child ends with its parent */
 } mp_process_options;
 
@@ -69,7 +69,8 @@ MP_API int mp_process_create(mp_process **out, mp_target *target, const void *ar
  * Python: Process.start()
  * Forks and returns without waiting for the child. stdout and stderr are flushed first. In the
  * child stdin is /dev/null; mask, handlers and descriptors are inherited; only the calling thread
- * exists; at the end stdio is flushed and the atexit handlers registered in the child run.
+ * exists; at the end the atexit handlers registered in the child run, and stdout and stderr are
+ * flushed, but no other stream: close with fclose what the target opened, flush C++ streams.
  * Returns 0; MP_ESTATE (AssertionError) the second time, in a daemonic process, and in another
  * process than the creator; MP_ENOSLOT, -EAGAIN, -ENOMEM, -EMFILE (OSError), after which the
  * object is as before and may be started again.
@@ -195,7 +196,9 @@ MP_API bool mp_process_daemon(const mp_process *process);
  * Make the process daemonic, or not, before it starts.
  * Python: Process.daemon = daemonic
  * A daemonic child is terminated when its parent exits, ends at once when its parent is killed,
- * and may start no children.
+ * and may start no children. On Linux one that executes another program is ended (by SIGRTMAX)
+ * already when the thread that started it ends; and one that changes its user or group, or
+ * executes a program that does, loses the bond and may outlive a parent that is killed.
  * Returns 0; MP_ESTATE (AssertionError) after start.
  */
 MP_API int mp_process_set_daemon(mp_process *process, bool daemonic);
@@ -205,7 +208,8 @@ MP_API int mp_process_set_daemon(mp_process *process, bool daemonic);
  * Python: Process.sentinel
  * Does not wait. It is the object's: never read or close it; close and destroy do.
  * Returns the descriptor; MP_ESTATE (ValueError) before start and by a process that did not start
- * the child; -EMFILE, -ENFILE (OSError).
+ * the child; -EMFILE, -ENFILE (OSError); -ENOSYS on Linux before 5.3; -EBADF on a system without
+ * pidfd if the program has closed it.
  */
 MP_API int mp_process_sentinel(mp_process *process);
 
@@ -282,7 +286,8 @@ MP_API int mp_cpu_count(void);
 /**
  * Count the processors that this process may use: affinity and the control group's quota.
  * Python: os.process_cpu_count()
- * Returns at least 1, a part of a processor counted as one. Reads the system each time.
+ * Returns at least 1, a part of a processor counted as one. Reads the system each time. Where the
+ * system does not tell, that is the machine's number.
  */
 MP_API int mp_process_cpu_count(void);
 

@@ -11,7 +11,8 @@
  * from a dead holder even so. Waits go on after signals. None of this is for signal handlers.
  *
  * CREATE does not wait; the caller owns *out. It returns 0; MP_EINVAL (ValueError) for a NULL out
- * or a bad argument; -ENOMEM (MemoryError) when the arena's budget is used up; MP_ENOSLOT
+ * or a bad argument; -ENOMEM (MemoryError) when the arena's budget is used up; -EMFILE, -ENFILE
+ * (OSError) for the first object of a program that may open no descriptor more; MP_ENOSLOT
  * (OSError), which also an acquire gives to a process that libmp has no room to follow.
  *
  * ENDED IS DIED. Who is killed, crashes, exits or returns while holding leaves the object to the
@@ -476,7 +477,8 @@ MP_END_DECLS
  * and release, break and continue for this block alone. A failing acquire ends the program as
  * MP_CHECK does: the block is never skipped and never runs unheld. exit and longjmp out of it do
  * not release; after exit the next acquire says MP_RECOVERED. mp_lock_recovered and its fellows
- * tell inside whether this one did.
+ * tell inside whether this one did. A function that ends in such a block and returns a value from
+ * inside it draws -Wreturn-type: use MP_HOLD_LOCK there.
  */
 #define MP_WITH_LOCK(x) MP_WITH_(lock, x, MP_CAT_(mp_guard_, __COUNTER__))
 #define MP_WITH_RLOCK(x) MP_WITH_(rlock, x, MP_CAT_(mp_guard_, __COUNTER__))

@@ -101,6 +101,7 @@ static const struct row own_rows[] = {MP_ERRORS_(OWN_ROW)};
 static const struct row system_rows[] = {SYSTEM_ERRORS(SYSTEM_ROW)};
 
 static _Thread_local char detail_text[512];
+static _Thread_local int detail_code; /* of the failure that the text is about */
 static _Thread_local char system_text[128];
 
 static const struct row *row_find(const struct row *rows, size_t n, int code)
@@ -166,6 +167,7 @@ int mp_error_code(void)
 int mp__fail(int code)
 {
     detail_text[0] = '\0';
+    detail_code = code;
     return code;
 }
 
@@ -175,6 +177,7 @@ int mp__failf(int code, const char *format, ...)
     va_start(args, format);
     vsnprintf(detail_text, sizeof detail_text, format, args);
     va_end(args);
+    detail_code = code;
     return code;
 }
 
@@ -189,7 +192,7 @@ int mp_check_(int result, const char *file, int line, const char *expr)
 {
     if (result >= 0)
         return result;
-    const char *detail = detail_text;
+    const char *detail = detail_code == result ? detail_text : "";
     fflush(stdout);
     fprintf(stderr, "%s:%d: %s: %s%s%s%s\n", file, line, expr, mp_strerror(result),
             *detail ? " (" : "", detail, *detail ? ")" : "");

@@ -77,8 +77,12 @@ int mp__arena_ensure(void)
         mp__map_release(arena, size);
         return rc;
     }
+    /* complete before it is seen: another thread may fork at any moment */
+    char *runs = (char *)arena + 4096 + MP__SLOTS * sizeof(struct mp__slot);
+    atomic_store((_Atomic uint64_t *)(void *)runs + arena->first,
+                 mp__entry(MP__FREE, arena->granules - arena->first, 0));
+    atomic_thread_fence(memory_order_release);
     mp__arena = arena;
-    atomic_store(&mp__runs()[arena->first], mp__entry(MP__FREE, arena->granules - arena->first, 0));
     return 0;
 }
 

@@ -85,7 +85,7 @@ static inline uint64_t mp__entry_low(uint64_t entry)
 int mp__life_enter(void); /* life.c: this process takes a slot by itself */
 
 /* heap.c: the run table; every call under mp__heap_lock but for the one-store changes. */
-int mp__heap_lock(uint64_t *me);
+int mp__heap_lock(uint64_t *me, mp__moment until);
 void mp__heap_unlock(uint64_t me);
 int mp__run_take(size_t granules, uint64_t me, size_t *out);
 void mp__run_free(size_t granule);

@@ -54,9 +54,9 @@ static int word_give_up(_Atomic uint64_t *word, mp__gate *gate, bool woken, int 
 
 /* A sleeper that outlived its object may have taken the word of the next one at that address. */
 static int word_taken(_Atomic uint64_t *word, mp__gate *gate, uint64_t me, int code,
-                      struct mp__object *object, uint32_t serial)
+                      const struct mp__ref *ref)
 {
-    if (object == NULL || !mp__object_ended(object, serial))
+    if (ref == NULL || !mp__ref_ended(ref))
         return code;
     mp__word_release(word, gate, me);
     return MP_ECLOSED;
@@ -69,10 +69,20 @@ static bool word_take_over(_Atomic uint64_t *word, uint64_t dead_word, uint64_t 
     return atomic_compare_exchange_strong(word, &dead_word, mine);
 }
 
-bool mp__word_inherit(_Atomic uint64_t *word, uint64_t me)
+/* Who waits for a change under the object's lock is to look again. */
+static void heir_count(struct mp__object *object)
 {
-    uint64_t seen = atomic_load(word);
-    return seen != 0 && mp__dead(mp__owner_of(seen)) && word_take_over(word, seen, me);
+    atomic_fetch_add(&object->heirs, 1);
+    mp__step("guard.counted");
+}
+
+bool mp__word_inherit(struct mp__object *object, uint64_t me)
+{
+    uint64_t seen = atomic_load(&object->word);
+    if (seen == 0 || !mp__dead(mp__owner_of(seen)) || !word_take_over(&object->word, seen, me))
+        return false;
+    heir_count(object);
+    return true;
 }
 
 /* A post comes from a release, or from a reaper, which freed the slot of the dead before: then no
@@ -83,26 +93,27 @@ static bool holder_is_dead(uint64_t seen, bool posted)
 }
 
 static int word_wait(_Atomic uint64_t *word, mp__gate *gate, uint64_t me, mp__moment until,
-                     struct mp__object *object)
+                     const struct mp__ref *ref)
 {
-    uint32_t serial = object != NULL ? mp__object_serial(object) : 0;
     int64_t slice = MP__SLICE_FIRST;
     uint64_t kept = 0; /* the sleepers bit, once this thread has slept */
     bool woken = false, suspect = false;
     for (;;) {
-        if (object != NULL && mp__object_ended(object, serial))
+        if (ref != NULL && mp__ref_ended(ref))
             return word_give_up(word, gate, woken, MP_ECLOSED);
         uint64_t seen = atomic_load(word);
         if (seen == 0) {
             if (word_try(word, me | kept))
-                return word_taken(word, gate, me, 0, object, serial);
+                return word_taken(word, gate, me, 0, ref);
             continue;
         }
         bool late = mp__moment_passed(until);
         if ((late || suspect) && holder_is_dead(seen, woken && !late)) {
-            if (word_take_over(word, seen, me | kept))
-                return word_taken(word, gate, me, MP_RECOVERED, object, serial);
-            continue;
+            if (!word_take_over(word, seen, me | kept))
+                continue;
+            if (ref != NULL && word == &ref->object->word)
+                heir_count(ref->object);
+            return word_taken(word, gate, me, MP_RECOVERED, ref);
         }
         if (late)
             return word_give_up(word, gate, woken, MP_ETIMEOUT);
@@ -118,13 +129,13 @@ static int word_wait(_Atomic uint64_t *word, mp__gate *gate, uint64_t me, mp__mo
 }
 
 int mp__word_acquire(_Atomic uint64_t *word, mp__gate *gate, uint64_t me, mp__moment until,
-                     struct mp__object *object)
+                     const struct mp__ref *ref)
 {
     if (word_try(word, me) || (until != 0 && word_spin(word, me))) {
         mp__step("guard.taken");
-        return 0;
+        return word_taken(word, gate, me, 0, ref);
     }
-    int rc = word_wait(word, gate, me, until, object);
+    int rc = word_wait(word, gate, me, until, ref);
     mp__step("guard.taken");
     return rc;
 }

@@ -22,15 +22,15 @@
 
 #define PUNCH_LEAST ((size_t)1 << 20)
 
-int mp__heap_lock(uint64_t *me)
+int mp__heap_lock(uint64_t *me, mp__moment until)
 {
     int rc = mp__self_word(me);
     if (rc != 0)
         return rc;
-    rc = mp__word_acquire(&mp__arena->heap_word, &mp__arena->heap_gate, *me, MP__NEVER, NULL);
+    rc = mp__word_acquire(&mp__arena->heap_word, &mp__arena->heap_gate, *me, until, NULL);
     if (rc == MP_RECOVERED)
         atomic_store(&mp__arena->run_hint, mp__arena->first);
-    return 0;
+    return rc < 0 ? rc : 0;
 }
 
 void mp__heap_unlock(uint64_t me)
@@ -176,8 +176,8 @@ static int run_take(size_t size, size_t *out, size_t *used)
     int rc = -ENOMEM;
     for (int pass = 0; pass < 2 && rc == -ENOMEM; pass++) {
         if (pass == 1)
-            mp__heap_sweep();
-        rc = mp__heap_lock(&me);
+            mp__heap_sweep_until(MP__NEVER);
+        rc = mp__heap_lock(&me, MP__NEVER);
         if (rc != 0)
             return rc;
         touched = atomic_load(&mp__arena->touched);
@@ -245,6 +245,15 @@ void mp__heap_publish(void *block)
     _Atomic uint64_t *word = word_of(block);
     size_t n = mp__entry_granules(atomic_load(word));
     atomic_store(word, mp__entry(MP__OBJECT, n, 0));
+}
+
+bool mp__heap_is_plain(void *block)
+{
+    const _Atomic uint64_t *word = word_of(block);
+    if (word == NULL || mp__entry_state(atomic_load(word)) != MP__OBJECT)
+        return false;
+    uint64_t run = atomic_load(&mp__runs()[mp__granule_of(block)]);
+    return mp__entry_state(run) != MP__SLAB || !mp__class_is_object((unsigned)mp__entry_low(run));
 }
 
 bool mp__heap_claim(void *block)

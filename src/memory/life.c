@@ -5,7 +5,8 @@
  *       generation:31 | starter's generation (low bits):19 | starter's slot:12 | state:2
  *   FREE -> STARTING   by the starter, before its fork, naming the starter; generation + 1
  *   STARTING -> LIVE   by the child, once it holds the byte of the life file
- *   FREE -> LIVE       by a process that enters by itself and holds the byte already
+ *   a process that enters by itself goes the same way, as its own child: it holds the byte first and
+ *   names no starter, so that its slot in STARTING is anybody's to sweep
  *   STARTING, LIVE -> FREE   by whoever reaped the process or found it dead
  *   all by CAS, so of a late child and a sweeper, or of two sweepers, exactly one wins; the child
  *   that loses leaves.
@@ -22,10 +23,7 @@
  */
 #include "memory/arena.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <mp/timeout.h>
-#include <signal.h>
 #include <unistd.h>
 
 enum { SLOT_FREE, SLOT_STARTING, SLOT_LIVE };
@@ -68,14 +66,25 @@ static void slot_reset(struct mp__slot *slot, pid_t pid, uint64_t born_until)
     atomic_store_explicit(&slot->born_until, born_until, memory_order_relaxed);
 }
 
+/* What the word tells of the starter: its slot, and the low bits of its generation. */
+static mp__owner starter_of(uint64_t word)
+{
+    return (word >> 14 & LOW_GENERATION) << MP__SLOT_BITS | (word >> 2 & (MP__SLOTS - 1));
+}
+
+static bool starter_is_dead(uint64_t word)
+{
+    mp__owner starter = starter_of(word);
+    uint64_t now = generation_of(atomic_load(&mp__slots()[owner_slot(starter)].word));
+    return (now & LOW_GENERATION) != owner_generation(starter) ||
+           mp__dead(now << MP__SLOT_BITS | owner_slot(starter));
+}
+
 static bool slot_is_abandoned(unsigned index, uint64_t word)
 {
     if (state_of(word) == SLOT_LIVE)
         return mp__dead(generation_of(word) << MP__SLOT_BITS | index);
-    unsigned starter_slot = (unsigned)(word >> 2 & (MP__SLOTS - 1));
-    uint64_t starter_low = word >> 14 & LOW_GENERATION;
-    uint64_t now = generation_of(atomic_load(&mp__slots()[starter_slot].word));
-    return (now & LOW_GENERATION) != starter_low || mp__dead(now << MP__SLOT_BITS | starter_slot);
+    return starter_is_dead(word);
 }
 
 /* Claims slot `index` if it is free, or abandoned and `sweep` is set: its new owner, or 0. */
@@ -133,6 +142,8 @@ int mp__life_take(mp__owner starter, mp__owner *out)
 void mp__life_started(mp__owner owner, pid_t pid)
 {
     struct mp__slot *slot = &mp__slots()[owner_slot(owner)];
+    if (mp__gone(owner)) /* the child has ended and been swept, and the slot may be another's */
+        return;
     atomic_store_explicit(&slot->pid, pid, memory_order_relaxed);
     atomic_store_explicit(&slot->born_until, mp__boot_now(), memory_order_relaxed);
 }
@@ -150,15 +161,30 @@ int mp__life_adopt(mp__owner owner)
     for (int tries = 0; !mp__lifefile_hold(&mp__life, index) && tries < 10000; tries++)
         mp_sleep(0.0001);
     mp__step("life.held");
-    atomic_store_explicit(&slot->pid, getpid(), memory_order_relaxed);
+    int32_t none = 0; /* the starter knows the number by which others see this process */
+    atomic_compare_exchange_strong(&slot->pid, &none, getpid());
     uint64_t seen = atomic_load(&slot->word);
     if (generation_of(seen) != owner_generation(owner) || state_of(seen) != SLOT_STARTING ||
-        !atomic_compare_exchange_strong(&slot->word, &seen,
-                                        slot_word(owner_generation(owner), 0, SLOT_LIVE)))
+        !atomic_compare_exchange_strong(
+            &slot->word, &seen, slot_word(owner_generation(owner), starter_of(seen), SLOT_LIVE)))
         return MP_ESTATE;
     mp__step("life.live");
     self_become(owner);
     return 0;
+}
+
+/* Fills the line of a process that nobody started, which is in STARTING, for a sweep to take if this
+   process dies here. False if one did. */
+static bool slot_enter(unsigned index, mp__owner owner)
+{
+    struct mp__slot *slot = &mp__slots()[index];
+    /* a process that gets this number later has a start time after this moment */
+    slot_reset(slot, mp__process_id(), mp__boot_now());
+    atomic_store(&slot->born_from, 0);
+    mp__step("life.filled");
+    uint64_t seen = slot_word(owner_generation(owner), 0, SLOT_STARTING);
+    return atomic_compare_exchange_strong(&slot->word, &seen,
+                                          slot_word(owner_generation(owner), 0, SLOT_LIVE));
 }
 
 /* Enters a process that nobody started: holds the byte first, so that LIVE is never without. */
@@ -172,17 +198,13 @@ int mp__life_enter(void)
         if (!mp__lifefile_hold(&mp__life, index))
             continue;
         mp__step("life.entering");
-        mp__owner owner = slot_claim(index, 0, SLOT_LIVE, i >= MP__SLOTS);
-        if (owner == 0) {
+        mp__owner owner = slot_claim(index, 0, SLOT_STARTING, i >= MP__SLOTS);
+        if (owner == 0 || !slot_enter(index, owner)) {
             mp__lifefile_drop(&mp__life, index);
             continue;
         }
         mp__step("life.entered");
         slot_next_is_after(index);
-        struct mp__slot *slot = &mp__slots()[index];
-        /* a process that gets this number later has a start time after this moment */
-        slot_reset(slot, getpid(), mp__boot_now());
-        atomic_store_explicit(&slot->born_from, 0, memory_order_relaxed);
         self_become(owner);
         return 0;
     }
@@ -205,38 +227,34 @@ bool mp__gone(mp__owner owner)
     return generation_of(word) != owner_generation(owner) || state_of(word) == SLOT_FREE;
 }
 
-static bool start_fits(const struct mp__slot *slot, uint64_t start)
+/* The starter bounds the start time after its fork. If it died before that, whoever first needs
+   the bound sets it: who gets the number later has a later start. */
+static bool start_fits(struct mp__slot *slot, uint64_t start)
 {
-    uint64_t from = atomic_load_explicit(&slot->born_from, memory_order_relaxed);
-    uint64_t until = atomic_load_explicit(&slot->born_until, memory_order_relaxed);
+    uint64_t from = atomic_load(&slot->born_from), until = atomic_load(&slot->born_until);
+    if (until == 0 && starter_is_dead(atomic_load(&slot->word))) {
+        uint64_t now = mp__boot_now();
+        if (atomic_compare_exchange_strong(&slot->born_until, &until, now))
+            until = now;
+    }
     return start >= from && (until == 0 || start <= until);
-}
-
-/* A process without a free descriptor cannot read start times: that is no evidence. */
-static bool can_look(void)
-{
-    int fd = open("/", O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return errno != EMFILE && errno != ENFILE;
-    close(fd);
-    return true;
 }
 
 static bool slot_is_dead(unsigned index)
 {
-    const struct mp__slot *slot = &mp__slots()[index];
+    struct mp__slot *slot = &mp__slots()[index];
     enum mp__sign sign = mp__lifefile_look(&mp__life, index);
     if (sign == MP__SIGN_HELD)
         return false;
     uint64_t start = 0;
-    pid_t pid = atomic_load_explicit(&slot->pid, memory_order_relaxed);
+    pid_t pid = atomic_load_explicit(&slot->pid, memory_order_relaxed); /* as in slot_reset */
     switch (mp__process_trace(pid, &start)) {
     case MP__TRACE_GONE:
         return true;
     case MP__TRACE_RUNS:
         return !start_fits(slot, start);
     default:
-        return sign == MP__SIGN_FREE && (can_look() || (kill(pid, 0) != 0 && errno == ESRCH));
+        return sign == MP__SIGN_FREE && mp__process_is_gone(pid);
     }
 }
 

@@ -57,7 +57,12 @@ struct mp__me {
     mp__owner owner;
     uint64_t word;
 };
-extern _Thread_local struct mp__me mp__me __attribute__((tls_model("initial-exec")));
+#ifdef __GLIBC__ /* elsewhere a library loaded late may find no room for it */
+#define MP__TLS_FAST __attribute__((tls_model("initial-exec")))
+#else
+#define MP__TLS_FAST
+#endif
+extern _Thread_local struct mp__me mp__me MP__TLS_FAST;
 
 /* Gives this thread's word; makes the arena and takes a slot at the first use in a process.
    MP_ENOSLOT: no slot or thread ordinal is free; -ENOMEM, -EMFILE: no arena. */
@@ -98,12 +103,18 @@ bool mp__life_exit_recorded(mp__owner owner, int *code);
 
 struct mp__object;
 
-/* Takes `word` for `me`: 0, MP_RECOVERED (its holder was dead), MP_ETIMEOUT, MP_ECLOSED (object
-   given, and destroyed meanwhile). */
+/* One life of an object, noted before anything else is looked at: what a call began with. */
+struct mp__ref {
+    struct mp__object *object;
+    uint32_t serial;
+};
+
+/* Takes `word` for `me`: 0, MP_RECOVERED (its holder was dead), MP_ETIMEOUT, MP_ECLOSED (`ref`
+   given, and that life ended meanwhile). */
 int mp__word_acquire(_Atomic uint64_t *word, mp__gate *gate, uint64_t me, mp__moment until,
-                     struct mp__object *object);
-/* Takes over from a dead holder, if that is who has `word`. */
-bool mp__word_inherit(_Atomic uint64_t *word, uint64_t me);
+                     const struct mp__ref *ref);
+/* Takes over an object's own word from a dead holder, if that is who has it. */
+bool mp__word_inherit(struct mp__object *object, uint64_t me);
 /* Frees `word` if `holder` has it, else MP_ESTATE. */
 int mp__word_release(_Atomic uint64_t *word, mp__gate *gate, uint64_t holder);
 
@@ -136,7 +147,8 @@ struct mp__object {
     _Atomic uint64_t attached; /* the piece that lives as long as it does, or 0 */
     _Atomic mp__owner creator;
     _Atomic uint32_t depth;               /* RLock: acquisitions by its holder */
-    uint32_t detail;                      /* the kind's own number, written once */
+    uint16_t detail;                      /* the kind's own number, written once */
+    _Atomic uint16_t heirs;               /* how often its word was taken over from the dead */
     uint64_t length;                      /* likewise */
     _Alignas(16) unsigned char small[16]; /* a value that fits */
     _Alignas(16) mp__gate gate[2];
@@ -151,6 +163,9 @@ void mp__object_discard(void *object); /* one that was never published */
 /* Destroys it if this process may (its creator, or anybody once the creator ended): all calls on
    it fail from now on, sleepers included. Elsewhere it does nothing. */
 void mp__object_end(void *object);
+bool mp__object_may_end(const struct mp__object *object);
+/* The same for the holder of the guards without which nobody touches the object or its pieces. */
+void mp__object_end_guarded(struct mp__object *object);
 
 static inline int mp__object_fault(uint32_t kind)
 {
@@ -167,12 +182,28 @@ static inline int mp__object_check(const void *p, enum mp__kind kind)
     return k == (uint32_t)kind ? 0 : mp__object_fault(k);
 }
 
-/* What a sleeper remembers, to notice that its object ended. */
-static inline uint32_t mp__object_serial(struct mp__object *object)
+static inline uint32_t mp__object_serial(const struct mp__object *object)
 {
     return atomic_load_explicit(&object->serial, memory_order_acquire);
 }
 bool mp__object_ended(struct mp__object *object, uint32_t serial);
+
+/* The first thing a call does: before it looks at the kind, so that what it sees is of this life. */
+static inline struct mp__ref mp__ref_to(void *p)
+{
+    struct mp__ref ref = {p, p != NULL ? mp__object_serial(p) : 0};
+    return ref;
+}
+static inline bool mp__ref_ended(const struct mp__ref *ref)
+{
+    return mp__object_ended(ref->object, ref->serial);
+}
+/* What was read of the object before this call was of the same life, gone or not. */
+static inline bool mp__ref_is_same(const struct mp__ref *ref)
+{
+    atomic_thread_fence(memory_order_acquire);
+    return mp__object_serial(ref->object) == ref->serial;
+}
 
 /* ---- the heap (heap.c, slab.c, sweep.c) --------------------------------------------------- */
 
@@ -183,6 +214,7 @@ bool mp__arena_holds(const void *p, size_t size);
 /* Plain zeroed memory, 64-byte aligned; the caller's until published (then the program's). */
 int mp__heap_take(size_t size, void *out);
 void mp__heap_publish(void *block);
+bool mp__heap_is_plain(void *block); /* the program's memory, no object and no piece of one */
 void mp__heap_give(void *block);
 /* Makes a published block, or a piece, the caller's; true for one caller only. */
 bool mp__heap_claim(void *block);
@@ -201,8 +233,10 @@ extern bool (*mp__queue_piece_lives)(struct mp__object *queue, void *piece);
 int mp__heap_attach(struct mp__object *object, size_t size, void *out);
 void *mp__heap_attached(const struct mp__object *object);
 
-/* Gives back what the dead were building or freeing; safe at any time in any process. */
+/* Gives back what the dead were building or freeing; safe at any time in any process. Leaves it to
+   the next sweep if the heap's lock cannot be had in a second. */
 void mp__heap_sweep(void);
+void mp__heap_sweep_until(mp__moment until);
 /* Wakes those who sleep for a lock that the dead `owner` holds. */
 void mp__heap_wake_heirs(mp__owner owner);
 

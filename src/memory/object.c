@@ -2,10 +2,13 @@
  *
  * How it works
  *   An object is made in a block that its maker owns (TRANSIT), so a death before publication
- *   costs a block that the next sweep returns. Publication is one store (OBJECT); the kind was
- *   written before it. Its end is the block back to TRANSIT, then the kind GONE, then free; after a
- *   death between, the sweep sets the kind and frees the block.
- *   The serial is taken anew for every birth. A sleeper compares it after each slice.
+ *   costs a block that the next sweep returns. Its gates are made once in the life of the block,
+ *   before it has its first serial. Publication is one store (OBJECT); the kind was written before.
+ *   Its end is the block back to TRANSIT, then the kind GONE, then the pieces, then free. Of two
+ *   that end it one claims the block; one that claims a later life gives it back. After a death
+ *   between, the sweep goes on with the same steps. Queues are GONE first, under their guards: for
+ *   the sweep a block whose object is GONE is nobody's.
+ *   The serial is taken anew for every birth; every call notes it first, sleepers compare it.
  */
 #include "memory/arena.h"
 
@@ -19,7 +22,15 @@ int mp__object_make(enum mp__kind kind, size_t size, void *out)
     if (rc != 0)
         return rc;
     mp__step("object.taken");
-    bool first_life = atomic_load_explicit(&object->serial, memory_order_relaxed) == 0;
+    bool first_life = mp__object_serial(object) == 0;
+    for (int i = 0; i < 2 && rc == 0 && first_life; i++) {
+        rc = mp__gate_init(&object->gate[i]); /* before it has a serial: a death leaves it first */
+        mp__step("object.gated");
+    }
+    if (rc != 0) {
+        mp__heap_give(object);
+        return rc;
+    }
     uint32_t serial = atomic_fetch_add(&mp__arena->serial, 1) + 1;
     if (serial == 0)
         serial = atomic_fetch_add(&mp__arena->serial, 1) + 1;
@@ -27,18 +38,12 @@ int mp__object_make(enum mp__kind kind, size_t size, void *out)
     atomic_store(&object->serial, serial);
     atomic_store(&object->attached, 0);
     atomic_store(&object->kind, (uint32_t)MP__KIND_MAKING);
-    for (int i = 0; i < 2 && rc == 0; i++) {
-        if (first_life)
-            rc = mp__gate_init(&object->gate[i]);
-        else
-            mp__gate_drain(&object->gate[i]);
-    }
-    if (rc != 0) {
-        mp__object_discard(object);
-        return rc;
-    }
+    mp__step("object.making");
+    for (int i = 0; i < 2; i++)
+        mp__gate_drain(&object->gate[i]);
     atomic_store(&object->word, 0);
     atomic_store(&object->depth, 0);
+    atomic_store(&object->heirs, 0);
     atomic_store(&object->creator, mp__self_owner());
     object->detail = 0;
     object->length = 0;
@@ -62,8 +67,8 @@ bool mp__object_ended(struct mp__object *object, uint32_t serial)
     return atomic_load(&object->kind) == MP__KIND_GONE || mp__object_serial(object) != serial;
 }
 
-/* Nobody has a use for its pieces any more, and all see that: only then may another object be born
-   in the block. */
+/* The block is the caller's. Its pieces go before it does, so that they are not taken for those of
+   the next object there. */
 static void object_bury(struct mp__object *object)
 {
     atomic_store(&object->kind, (uint32_t)MP__KIND_GONE);
@@ -71,7 +76,7 @@ static void object_bury(struct mp__object *object)
     for (int i = 0; i < 2; i++)
         mp__gate_post(&object->gate[i]);
     if (atomic_load(&object->attached) != 0)
-        mp__heap_sweep();
+        mp__heap_sweep_until(MP__NEVER);
     mp__heap_give(object);
 }
 
@@ -80,18 +85,30 @@ void mp__object_discard(void *p)
     object_bury(p);
 }
 
-void mp__object_end(void *p)
+bool mp__object_may_end(const struct mp__object *object)
 {
-    struct mp__object *object = p;
-    if (object == NULL)
-        return;
     uint32_t kind = atomic_load(&object->kind);
     mp__owner creator = atomic_load(&object->creator);
-    if (kind == MP__KIND_GONE || kind == MP__KIND_MAKING || kind == MP__KIND_NONE ||
-        (creator != mp__self_owner() && !mp__dead(creator)))
-        return;
-    if (!mp__heap_claim(object))
+    return kind != MP__KIND_GONE && kind != MP__KIND_MAKING && kind != MP__KIND_NONE &&
+           (creator == mp__self_owner() || mp__dead(creator));
+}
+
+void mp__object_end(void *p)
+{
+    struct mp__ref ref = mp__ref_to(p);
+    if (p == NULL || !mp__object_may_end(p) || !mp__heap_claim(p))
         return;
     mp__step("object.claimed");
-    object_bury(object);
+    if (mp__ref_is_same(&ref))
+        object_bury(p);
+    else
+        mp__heap_publish(p); /* another had ended it, and this is the next one's block */
+}
+
+void mp__object_end_guarded(struct mp__object *object)
+{
+    atomic_store(&object->kind, (uint32_t)MP__KIND_GONE);
+    mp__step("object.closed");
+    if (mp__heap_claim(object))
+        object_bury(object);
 }

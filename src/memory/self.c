@@ -13,7 +13,7 @@
 #include <string.h>
 
 struct mp__self *mp__self;
-_Thread_local struct mp__me mp__me __attribute__((tls_model("initial-exec")));
+_Thread_local struct mp__me mp__me MP__TLS_FAST;
 
 static struct mp__self self_fallback;
 static pthread_key_t thread_key;
@@ -52,7 +52,7 @@ static void thread_ended(void *unused)
 }
 
 /* Before main, so that no fork and no thread can come between its steps. */
-__attribute__((constructor)) static void self_make(void)
+__attribute__((constructor(101))) static void self_make(void)
 {
     mp__self = mp__map_wiped(sizeof *mp__self, self_reset, &wiped_by_system);
     if (mp__self == NULL) {
@@ -95,7 +95,8 @@ static int process_enter(void)
 
 int mp__self_enter(uint64_t *word)
 {
-    if (mp__self_owner() == 0) {
+    /* acquire: another thread may have made the arena just now */
+    if (atomic_load_explicit(&mp__self->owner, memory_order_acquire) == 0) {
         int rc = process_enter();
         if (rc != 0)
             return rc;

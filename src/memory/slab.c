@@ -143,8 +143,8 @@ static int slab_take_slowly(unsigned class_index, void **block)
     int rc = -ENOMEM;
     for (int pass = 0; pass < 2 && rc == -ENOMEM; pass++) {
         if (pass == 1)
-            mp__heap_sweep();
-        rc = mp__heap_lock(&me);
+            mp__heap_sweep_until(MP__NEVER);
+        rc = mp__heap_lock(&me, MP__NEVER);
         if (rc != 0)
             return rc;
         *block = slab_search(class_index, mp__owner_of(me));

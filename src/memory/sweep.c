@@ -3,11 +3,14 @@
  * How it works
  *   A block or run in TRANSIT belongs to the process it names while that lives; if it is dead the
  *   sweep frees it. A piece IN an object lives while the object does, or is being made by somebody
- *   alive, and has a use for it; else the sweep frees it. Both changes are a
+ *   alive, and has a use for it; else the sweep frees it. All changes are a
  *   CAS from the word that was judged, so a sweep never takes what has moved on; a death inside
- *   the sweep leaves work for the next.
+ *   the sweep leaves work for the next. Objects are made nobody's first and freed last: between, no
+ *   other object can be born in their blocks and be asked about their pieces.
  */
 #include "memory/arena.h"
+
+#define NOBODY ((mp__owner)0)
 
 /* Many words name the same process: ask once. */
 struct verdict {
@@ -18,7 +21,7 @@ struct verdict {
 static bool is_dead(struct verdict *last, mp__owner owner)
 {
     if (last->owner != owner)
-        *last = (struct verdict){owner, mp__dead(owner)};
+        *last = (struct verdict){owner, owner == NOBODY || mp__dead(owner)};
     return last->dead;
 }
 
@@ -46,21 +49,45 @@ static bool is_orphan(uint64_t seen, void *memory, struct verdict *last)
            !piece_lives(memory, mp__piece_at((uint32_t)mp__entry_low(seen)), last);
 }
 
-static void slab_sweep(struct mp__slab *slab, struct verdict *last)
+static void block_free(_Atomic uint64_t *word, uint64_t seen)
 {
+    atomic_compare_exchange_strong(word, &seen, mp__entry(MP__FREE, 1, 0));
+}
+
+/* An object whose maker or ender is dead, or which ended under its guards and was claimed by
+   nobody, becomes GONE and nobody's; its block stays until its pieces are free. */
+static void object_mark(_Atomic uint64_t *word, struct mp__object *object, struct verdict *last)
+{
+    uint64_t seen = atomic_load(word);
+    bool dead = mp__entry_state(seen) == MP__TRANSIT && is_dead(last, mp__entry_low(seen));
+    if (dead)
+        atomic_store(&object->kind, (uint32_t)MP__KIND_GONE); /* only a sweep takes from the dead */
+    if (dead ||
+        (mp__entry_state(seen) == MP__OBJECT && atomic_load(&object->kind) == MP__KIND_GONE))
+        atomic_compare_exchange_strong(word, &seen, mp__entry(MP__TRANSIT, 1, NOBODY));
+}
+
+static bool is_nobodys(uint64_t seen)
+{
+    return mp__entry_state(seen) == MP__TRANSIT && mp__entry_low(seen) == NOBODY;
+}
+
+enum pass { MARK, PIECES, BLOCKS };
+
+static void slab_sweep(struct mp__slab *slab, enum pass pass, struct verdict *last)
+{
+    bool objects = mp__class_is_object(slab->class_index);
+    if (objects == (pass == PIECES))
+        return;
     for (uint32_t i = 0; i < slab->count; i++) {
         uint64_t seen = atomic_load(&slab->state[i]);
-        if (!is_orphan(seen, mp__slab_block(slab, i), last))
-            continue;
-        if (mp__class_is_object(slab->class_index)) {
-            /* it may have died ending it: sleepers are to see that. Only a sweep, and there is one
-               at a time, takes from the dead. */
-            struct mp__object *object = mp__slab_block(slab, i);
-            atomic_store(&object->kind, (uint32_t)MP__KIND_GONE);
-        }
-        atomic_compare_exchange_strong(&slab->state[i], &seen, mp__entry(MP__FREE, 1, 0));
+        if (pass == MARK)
+            object_mark(&slab->state[i], mp__slab_block(slab, i), last);
+        else if (objects ? is_nobodys(seen) : is_orphan(seen, mp__slab_block(slab, i), last))
+            block_free(&slab->state[i], seen);
     }
-    mp__slab_recount(slab);
+    if (pass != MARK)
+        mp__slab_recount(slab);
 }
 
 static void run_sweep(size_t granule, struct verdict *last)
@@ -74,31 +101,36 @@ static void run_sweep(size_t granule, struct verdict *last)
         mp__run_free(granule);
 }
 
-/* Calls `visit` for every run, first the slabs, then the others: blocks before what is in them. */
-static void runs_visit(bool slabs, struct verdict *last)
+static void heap_pass(enum pass pass, struct verdict *last)
 {
     for (size_t i = mp__arena->first; i < mp__arena->granules;) {
         uint64_t entry = atomic_load(&mp__runs()[i]);
-        bool is_slab = mp__entry_state(entry) == MP__SLAB;
-        if (is_slab && slabs)
-            slab_sweep(mp__slab_at(i), last);
-        else if (!is_slab && !slabs)
+        if (mp__entry_state(entry) == MP__SLAB)
+            slab_sweep(mp__slab_at(i), pass, last);
+        else if (pass == PIECES)
             run_sweep(i, last);
         i += mp__entry_granules(entry);
     }
 }
 
-void mp__heap_sweep(void)
+void mp__heap_sweep_until(mp__moment until)
 {
     uint64_t me;
-    if (mp__arena == NULL || mp__heap_lock(&me) != 0)
+    if (mp__arena == NULL || mp__heap_lock(&me, until) != 0)
         return;
     struct verdict last = {mp__self_owner(), false};
-    runs_visit(true, &last);
-    mp__step("sweep.slabs");
-    runs_visit(false, &last);
-    mp__step("sweep.runs");
+    heap_pass(MARK, &last);
+    mp__step("sweep.marked");
+    heap_pass(PIECES, &last);
+    mp__step("sweep.pieces");
+    heap_pass(BLOCKS, &last);
+    mp__step("sweep.blocks");
     mp__heap_unlock(me);
+}
+
+void mp__heap_sweep(void)
+{
+    mp__heap_sweep_until(mp__moment_in(MP__SECOND));
 }
 
 static void slab_wake_heirs(struct mp__slab *slab, mp__owner owner)
@@ -115,7 +147,7 @@ static void slab_wake_heirs(struct mp__slab *slab, mp__owner owner)
 void mp__heap_wake_heirs(mp__owner owner)
 {
     uint64_t me;
-    if (mp__arena == NULL || mp__heap_lock(&me) != 0)
+    if (mp__arena == NULL || mp__heap_lock(&me, mp__moment_in(MP__SECOND)) != 0)
         return;
     for (size_t i = mp__arena->first; i < mp__arena->granules;) {
         uint64_t entry = atomic_load(&mp__runs()[i]);
@@ -159,7 +191,7 @@ bool mp__heap_is_valid(struct mp__heap_count *count)
     if (count == NULL)
         count = &none;
     *count = (struct mp__heap_count){0};
-    if (mp__heap_lock(&me) != 0)
+    if (mp__heap_lock(&me, MP__NEVER) != 0)
         return false;
     bool valid = true;
     size_t i = mp__arena->first;

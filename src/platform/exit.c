@@ -10,7 +10,7 @@ static void (*last_handler)(int status);
 static void exit_with_status(int status, void *unused)
 {
     (void)unused;
-    last_handler(status);
+    last_handler(status & 0xff); /* glibc hands on what exit was given */
 }
 
 int mp__exit_register(void (*last)(int status))

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 int mp__fd_raise(int fd, int floor)
@@ -17,4 +18,47 @@ int mp__fd_raise(int fd, int floor)
     }
     close(fd);
     return high < 0 ? -error : high;
+}
+
+int mp__fd_raise_pair(int fd[2])
+{
+    for (int i = 0; i < 2; i++) {
+        int raised = mp__fd_raise(fd[i], MP__FD_FLOOR);
+        if (raised < 0) { /* which has closed this one */
+            close(fd[1 - i]);
+            return raised;
+        }
+        fd[i] = raised;
+    }
+    return 0;
+}
+
+int mp__pipe_open(int fd[2])
+{
+#if defined(__linux__) && !defined(MP_PORTABLE)
+    int rc = pipe2(fd, O_CLOEXEC);
+#else
+    int rc = pipe(fd); /* until it is raised, another thread's exec may inherit it */
+#endif
+    return rc != 0 ? -errno : mp__fd_raise_pair(fd);
+}
+
+int mp__fd_note(int fd, uint64_t *device, uint64_t *inode)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0) {
+        int error = errno;
+        close(fd);
+        return -error;
+    }
+    *device = (uint64_t)st.st_dev;
+    *inode = (uint64_t)st.st_ino;
+    return 0;
+}
+
+bool mp__fd_is(int fd, uint64_t device, uint64_t inode)
+{
+    struct stat st;
+    return fd >= 0 && fstat(fd, &st) == 0 && (uint64_t)st.st_dev == device &&
+           (uint64_t)st.st_ino == inode;
 }

@@ -22,16 +22,26 @@
 #endif
 
 /* Streams that hold nothing are left alone, and glibc's are looked into without a call: in a child
-   each page that is touched has to be fetched. */
+   each page that is touched has to be fetched. A wide one's own buffer cannot be looked into. */
 #ifdef __GLIBC__
 static bool stream_holds_output(FILE *stream)
 {
-    return stream->_IO_write_ptr != stream->_IO_write_base;
+    return stream->_IO_write_ptr != stream->_IO_write_base || stream->_mode > 0;
 }
 
 static bool stream_holds_input(FILE *stream)
 {
-    return stream->_IO_read_ptr != stream->_IO_read_end;
+    return stream->_IO_read_ptr != stream->_IO_read_end || stream->_mode > 0;
+}
+
+/* Every FILE is free in a child of glibc. */
+static bool stdin_try(void)
+{
+    return true;
+}
+
+static void stdin_give(void)
+{
 }
 
 static void stdio_hold(void)
@@ -53,6 +63,17 @@ static bool stream_holds_input(FILE *stream)
 {
     (void)stream;
     return true;
+}
+
+/* The parent's reading thread may hold it for ever. */
+static bool stdin_try(void)
+{
+    return ftrylockfile(stdin) == 0;
+}
+
+static void stdin_give(void)
+{
+    funlockfile(stdin);
 }
 
 static void stdio_hold(void)
@@ -87,17 +108,35 @@ void mp__stdio_flush(void)
     stream_flush(stderr);
 }
 
-/* A child must not take its parent's input away, nor what the parent has read ahead. */
-static void stdin_replace(void)
+/* What a program started without standard input opens as number 0 is a file like any other. */
+static bool input_is_stdin;
+
+__attribute__((constructor(101))) static void input_note(void)
 {
-    if (stream_holds_input(stdin))
-        PURGE(stdin);
+    input_is_stdin = fcntl(STDIN_FILENO, F_GETFD) >= 0;
+}
+
+static void input_replace(void)
+{
+    if (!input_is_stdin)
+        return;
     close(STDIN_FILENO);
     int fd = open("/dev/null", O_RDONLY);
     if (fd > STDIN_FILENO)
         close(fd);
+}
+
+/* A child must not take its parent's input away, nor what the parent has read ahead. */
+static void stdin_replace(void)
+{
+    input_replace();
+    if (!stdin_try())
+        return;
+    if (stream_holds_input(stdin))
+        PURGE(stdin);
     if (feof_unlocked(stdin) || ferror_unlocked(stdin))
         clearerr(stdin);
+    stdin_give();
 }
 
 pid_t mp__fork(sigset_t *mask)

@@ -24,7 +24,13 @@ static struct timespec timespec_of(int64_t ns)
     return t;
 }
 
-#if defined(__GLIBC__) && !defined(MP_PORTABLE)
+#if defined(__GLIBC_PREREQ) && !defined(MP_PORTABLE)
+#if __GLIBC_PREREQ(2, 30)
+#define HAS_CLOCKWAIT
+#endif
+#endif
+
+#ifdef HAS_CLOCKWAIT
 static bool sem_wait_until(sem_t *sem, mp__moment until)
 {
     struct timespec end = timespec_of(until);

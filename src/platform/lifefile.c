@@ -3,8 +3,47 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Above what programs open first, and low: a descriptor at a high number makes every fork dearer
+   (measured: one at 4096 by a quarter). */
+#define FD_FLOOR 64
+
+int mp__lifefile_keep(struct mp__lifefile *file, int fd)
+{
+    int raised = mp__fd_raise(fd, FD_FLOOR);
+    int rc = raised < 0 ? raised : mp__fd_note(raised, &file->device, &file->inode);
+    file->fd = rc == 0 ? raised : -1;
+    return rc;
+}
+
+static int temporary_in(const char *dir)
+{
+    char path[512];
+    if (dir == NULL || snprintf(path, sizeof path, "%s/mp.life.XXXXXX", dir) >= (int)sizeof path)
+        return -1;
+    int fd = mkstemp(path);
+    if (fd >= 0)
+        unlink(path);
+    return fd;
+}
+
+int mp__lifefile_open_temporary(struct mp__lifefile *file)
+{
+    const char *const dirs[] = {getenv("TMPDIR"), "/tmp", "/dev/shm"};
+    int fd = -1;
+    for (size_t i = 0; fd < 0 && i < sizeof dirs / sizeof dirs[0]; i++)
+        fd = temporary_in(dirs[i]);
+    file->fd = -1;
+    if (fd < 0)
+        return errno == EMFILE || errno == ENFILE ? -errno : 0;
+    return mp__lifefile_keep(file, fd);
+}
 
 static struct flock byte_lock(unsigned number)
 {
@@ -17,12 +56,9 @@ static struct flock byte_lock(unsigned number)
     return lock;
 }
 
-/* The application may have closed the descriptor, and another file may have its number by now. */
 static bool file_is_ours(const struct mp__lifefile *file)
 {
-    struct stat st;
-    return file->fd >= 0 && fstat(file->fd, &st) == 0 && (uint64_t)st.st_dev == file->device &&
-           (uint64_t)st.st_ino == file->inode;
+    return mp__fd_is(file->fd, file->device, file->inode);
 }
 
 /* Without its descriptor a process has no byte; its start time speaks for it. */
@@ -53,4 +89,16 @@ enum mp__sign mp__lifefile_look(const struct mp__lifefile *file, unsigned number
     if (fcntl(file->fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK)
         return file_is_ours(file) ? MP__SIGN_HELD : MP__SIGN_UNKNOWN;
     return file_is_ours(file) ? MP__SIGN_FREE : MP__SIGN_UNKNOWN;
+}
+
+bool mp__process_is_gone(pid_t pid)
+{
+    int kept = errno;
+    siginfo_t info;
+    memset(&info, 0, sizeof info);
+    bool gone = waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0
+                    ? info.si_pid == pid
+                    : kill(pid, 0) != 0 && errno == ESRCH;
+    errno = kept;
+    return gone;
 }

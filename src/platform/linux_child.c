@@ -12,7 +12,6 @@
 #include "platform/platform.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -35,8 +34,9 @@ static int pidfd_of(pid_t pid)
 static int readable_fd(void)
 {
     int ends[2];
-    if (pipe2(ends, O_CLOEXEC) != 0)
-        return -errno;
+    int rc = mp__pipe_open(ends);
+    if (rc != 0)
+        return rc;
     close(ends[1]);
     return ends[0];
 }
@@ -63,18 +63,23 @@ void mp__child_inside(struct mp__child *child)
     (void)child;
 }
 
+static bool sentinel_is_ours(const struct mp__child *child)
+{
+    return mp__fd_is(child->sentinel, child->device, child->inode);
+}
+
 void mp__child_forget(struct mp__child *child)
 {
-    if (child->sentinel < 0)
-        return;
-    close(child->sentinel);
+    if (sentinel_is_ours(child))
+        close(child->sentinel);
     child->sentinel = -1;
 }
 
 int mp__child_sentinel(struct mp__child *child)
 {
-    if (child->sentinel >= 0)
+    if (sentinel_is_ours(child))
         return child->sentinel;
+    child->sentinel = -1;
     int fd = pidfd_of(child->pid);
     if (fd < 0 && errno != ESRCH && child_is_waitable(child->pid))
         return -errno;
@@ -82,12 +87,11 @@ int mp__child_sentinel(struct mp__child *child)
         close(fd);
         fd = -1;
     }
-    if (fd < 0)
-        fd = readable_fd();
-    fd = fd < 0 ? fd : mp__fd_raise(fd, MP__FD_FLOOR);
-    if (fd >= 0)
+    fd = fd < 0 ? readable_fd() : mp__fd_raise(fd, MP__FD_FLOOR);
+    int rc = fd < 0 ? fd : mp__fd_note(fd, &child->device, &child->inode);
+    if (rc == 0)
         child->sentinel = fd;
-    return fd;
+    return rc == 0 ? fd : rc;
 }
 
 static void fd_await(int fd, mp__moment until)
@@ -109,7 +113,7 @@ static void nap(mp__moment until)
         poll(NULL, 0, (int)((left + MP__MS - 1) / MP__MS));
 }
 
-void mp__child_await(struct mp__child *child, mp__moment until)
+void mp__child_await(const struct mp__child *child, mp__moment until)
 {
     if (until == MP__NEVER) {
         /* the kernel's own notice of a death cannot be lost, so this wait needs no slices */
@@ -117,9 +121,8 @@ void mp__child_await(struct mp__child *child, mp__moment until)
         waitid(P_PID, (id_t)child->pid, &info, WEXITED | WNOWAIT);
         return;
     }
-    int fd = mp__child_sentinel(child);
-    if (fd >= 0)
-        fd_await(fd, until);
+    if (sentinel_is_ours(child))
+        fd_await(child->sentinel, until);
     else
         nap(until);
 }

@@ -3,36 +3,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-/* Above what programs open first, and low: a descriptor at a high number makes every fork dearer
-   (measured: one at 4096 by a quarter). */
-#define FD_FLOOR 64
-
 int mp__lifefile_open(struct mp__lifefile *file)
 {
-    int low = memfd_create("libmp-life", MFD_CLOEXEC);
-    if (low < 0)
-        return -errno;
-    int fd = mp__fd_raise(low, FD_FLOOR);
-    if (fd < 0)
-        return fd;
-    struct stat st;
-    if (fstat(fd, &st) != 0) {
-        int error = errno;
-        close(fd);
-        return -error;
-    }
-    file->fd = fd;
-    file->device = (uint64_t)st.st_dev;
-    file->inode = (uint64_t)st.st_ino;
-    return 0;
+    int fd = memfd_create("libmp-life", MFD_CLOEXEC);
+    if (fd >= 0 || errno == EMFILE || errno == ENFILE)
+        return mp__lifefile_keep(file, fd);
+    return mp__lifefile_open_temporary(file); /* an old kernel, or a filter of system calls */
 }
 
 static uint64_t ticks_per_second(void)
@@ -66,8 +50,8 @@ enum mp__trace mp__process_trace(pid_t pid, uint64_t *start)
     snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return errno == ENOENT && access("/proc/self/stat", R_OK) == 0 ? MP__TRACE_GONE
-                                                                       : MP__TRACE_UNKNOWN;
+        /* processes of others may be hidden in /proc */
+        return kill(pid, 0) != 0 && errno == ESRCH ? MP__TRACE_GONE : MP__TRACE_UNKNOWN;
     ssize_t n = read(fd, text, sizeof text - 1);
     int error = errno;
     close(fd);
@@ -88,4 +72,16 @@ enum mp__trace mp__process_trace(pid_t pid, uint64_t *start)
         return MP__TRACE_GONE;
     *start = strtoull(began, NULL, 10);
     return MP__TRACE_RUNS;
+}
+
+/* Not always getpid(): a process in a new pid namespace may still see the /proc of the old one. */
+pid_t mp__process_id(void)
+{
+    char text[24];
+    ssize_t n = readlink("/proc/self", text, sizeof text - 1);
+    if (n <= 0)
+        return getpid();
+    text[n] = '\0';
+    long pid = strtol(text, NULL, 10);
+    return pid > 0 ? (pid_t)pid : getpid();
 }

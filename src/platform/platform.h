@@ -76,6 +76,15 @@ int mp__entropy(void *p, size_t size);
    and sets close-on-exec. Returns the code of that call if it failed; never 0 to 2. */
 int mp__fd_raise(int fd, int floor);
 #define MP__FD_FLOOR 3 /* above the standard streams, which a program may have closed */
+/* Both of a pair, or neither. */
+int mp__fd_raise_pair(int fd[2]);
+/* A pipe whose ends are raised: [0] is read from. */
+int mp__pipe_open(int fd[2]);
+
+/* The application may close any descriptor, and another file may get its number: one that is kept is
+   known by its file. Both ends of a pipe are one file. */
+int mp__fd_note(int fd, uint64_t *device, uint64_t *inode); /* closes it when it fails */
+bool mp__fd_is(int fd, uint64_t device, uint64_t inode);
 
 /* ---- signs of life ---------------------------------------------------------------------- */
 
@@ -89,7 +98,11 @@ struct mp__lifefile {
 };
 enum mp__sign { MP__SIGN_HELD, MP__SIGN_FREE, MP__SIGN_UNKNOWN };
 
+/* Where no file can be made the descriptor is -1, and start times alone decide; that no descriptor
+   is free is told: -EMFILE, -ENFILE. */
 int mp__lifefile_open(struct mp__lifefile *file);
+int mp__lifefile_open_temporary(struct mp__lifefile *file); /* its portable form */
+int mp__lifefile_keep(struct mp__lifefile *file, int fd);   /* of what was just opened */
 bool mp__lifefile_hold(const struct mp__lifefile *file, unsigned number); /* false: taken */
 void mp__lifefile_drop(const struct mp__lifefile *file, unsigned number);
 enum mp__sign mp__lifefile_look(const struct mp__lifefile *file, unsigned number);
@@ -98,6 +111,9 @@ enum mp__sign mp__lifefile_look(const struct mp__lifefile *file, unsigned number
 enum mp__trace { MP__TRACE_RUNS, MP__TRACE_GONE, MP__TRACE_UNKNOWN };
 uint64_t mp__boot_now(void);                                  /* in the unit of start times */
 enum mp__trace mp__process_trace(pid_t pid, uint64_t *start); /* a corpse is GONE */
+/* The number by which /proc, and so others who look there, know this process. */
+pid_t mp__process_id(void);
+bool mp__process_is_gone(pid_t pid); /* ended and not reaped by this process, or no such process */
 
 /* ---- processes -------------------------------------------------------------------------- */
 
@@ -110,15 +126,17 @@ void mp__stdio_flush(void); /* stdout and stderr */
 /* A child as its parent sees it: how its end is noticed without SIGCHLD and without reaping. */
 struct mp__child {
     pid_t pid;
-    int sentinel;   /* -1: none yet */
-    int child_side; /* the portable form's write end, else -1 */
+    int sentinel;           /* -1: none yet */
+    int child_side;         /* the portable form's write end, else -1 */
+    uint64_t device, inode; /* of both */
 };
 int mp__child_prepare(struct mp__child *child); /* before the fork */
 void mp__child_started(struct mp__child *child, pid_t pid);
 void mp__child_inside(struct mp__child *child);  /* in the child itself */
 void mp__child_forget(struct mp__child *child);  /* closes what it opened */
 int mp__child_sentinel(struct mp__child *child); /* readable once it ended, or a code */
-void mp__child_await(struct mp__child *child, mp__moment until); /* returns early at any time */
+/* Returns early at any time; a copy of the child will do, nothing is opened. */
+void mp__child_await(const struct mp__child *child, mp__moment until);
 
 /* Waits until this process's parent is no longer `parent`; true if it is gone. */
 bool mp__parent_await(pid_t parent, mp__moment until);
@@ -126,7 +144,7 @@ bool mp__parent_await(pid_t parent, mp__moment until);
 int mp__parent_bind(pid_t parent);
 
 /* Runs `last` when this process exits, after all handlers registered later and before all
-   registered earlier; *status is what exit was given, or -1 where the system does not tell. */
+   registered earlier; status is what the parent will see, or -1 where the system does not tell. */
 int mp__exit_register(void (*last)(int status));
 
 /* This is the thread that main runs in, or in a forked child the one that forked. */

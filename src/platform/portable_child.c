@@ -9,7 +9,6 @@
 #include "platform/platform.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -19,14 +18,22 @@ int mp__child_prepare(struct mp__child *child)
 {
     *child = (struct mp__child){.pid = 0, .sentinel = -1, .child_side = -1};
     int ends[2];
-    if (pipe(ends) != 0)
-        return -errno;
-    child->sentinel = mp__fd_raise(ends[0], MP__FD_FLOOR);
-    child->child_side = mp__fd_raise(ends[1], MP__FD_FLOOR);
-    int rc = child->sentinel < 0 ? child->sentinel : child->child_side;
-    if (rc < 0)
-        mp__child_forget(child);
-    return rc < 0 ? rc : 0;
+    int rc = mp__pipe_open(ends);
+    if (rc != 0)
+        return rc;
+    rc = mp__fd_note(ends[0], &child->device, &child->inode);
+    if (rc != 0) {
+        close(ends[1]);
+        return rc;
+    }
+    child->sentinel = ends[0];
+    child->child_side = ends[1];
+    return 0;
+}
+
+static bool is_ours(const struct mp__child *child, int fd)
+{
+    return mp__fd_is(fd, child->device, child->inode);
 }
 
 void mp__child_started(struct mp__child *child, pid_t pid)
@@ -44,16 +51,18 @@ void mp__child_inside(struct mp__child *child)
 
 void mp__child_forget(struct mp__child *child)
 {
-    if (child->sentinel >= 0)
+    if (is_ours(child, child->sentinel))
         close(child->sentinel);
-    if (child->child_side >= 0)
+    if (is_ours(child, child->child_side))
         close(child->child_side);
     child->sentinel = child->child_side = -1;
 }
 
 int mp__child_sentinel(struct mp__child *child)
 {
-    return child->sentinel;
+    if (!is_ours(child, child->sentinel))
+        child->sentinel = -1;
+    return child->sentinel >= 0 ? child->sentinel : -EBADF;
 }
 
 static int slice_ms(mp__moment until, int64_t longest)
@@ -64,8 +73,12 @@ static int slice_ms(mp__moment until, int64_t longest)
     return left <= 0 ? 0 : (int)((left + MP__MS - 1) / MP__MS);
 }
 
-void mp__child_await(struct mp__child *child, mp__moment until)
+void mp__child_await(const struct mp__child *child, mp__moment until)
 {
+    if (!is_ours(child, child->sentinel)) {
+        poll(NULL, 0, slice_ms(until, 10 * MP__MS));
+        return;
+    }
     struct pollfd item = {.fd = child->sentinel, .events = POLLIN};
     if (poll(&item, 1, slice_ms(until, 100 * MP__MS)) > 0)
         poll(NULL, 0, 1); /* the pipe closes a moment before the child can be reaped */

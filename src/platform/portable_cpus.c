@@ -23,7 +23,7 @@ static void first_note(void)
     first_thread = pthread_self();
 }
 
-__attribute__((constructor)) static void first_watch(void)
+__attribute__((constructor(101))) static void first_watch(void)
 {
     first_note();
     pthread_atfork(NULL, NULL, first_note);

@@ -169,7 +169,7 @@ int mp_process_create(mp_process **out, mp_target *target, const void *arg, size
     p->creator = getpid();
     p->references = 1;
     name_default(p);
-    if (options != NULL && options->name != NULL)
+    if (options != NULL && options->name != NULL && *options->name != '\0')
         strcpy(p->name, options->name);
     bool inherit = options == NULL || options->daemon == MP_DAEMON_INHERIT;
     p->daemonic = inherit ? mp__process_current->daemonic : options->daemon == MP_DAEMON_YES;

@@ -23,6 +23,7 @@ struct mp_process {
     char name[MP__NAME_MAX + 1];
     char lineage[64]; /* "1:2": second child of the first child of the first */
     bool daemonic;
+    bool told_to_end; /* at the exit of this process */
     mp_target *target;
     void *arg;
     bool arg_is_copy;
@@ -70,12 +71,19 @@ extern mp_process *mp__process_current;
 void mp__process_release(mp_process *p); /* drops a reference; under the lock */
 int mp__authkey_inherit(mp_process *p);
 
-/* reap.c: under the lock; true if the child has ended. `*killed` is set when the caller should
-   call mp__process_bury, without the lock, for what a dead process may have left. */
-bool mp__process_reap(mp_process *p, mp__owner *killed);
-void mp__process_bury(mp__owner killed);
-void mp__process_wait_register(void); /* process_wait.c */
-void mp__children_reap(struct mp__registry *registry);
+/* Children found killed, who may have left something half done: noted under the lock, buried
+   without it, for that waits for the heap. Of more than these, sleepers take note by themselves. */
+#define MP__KILLED_MAX 64
+struct mp__killed {
+    unsigned count;
+    mp__owner owners[MP__KILLED_MAX];
+};
+
+/* reap.c: under the lock; true if the child has ended. */
+bool mp__process_reap(mp_process *p, struct mp__killed *killed);
+void mp__children_reap(struct mp__registry *registry, struct mp__killed *killed);
+void mp__killed_bury(const struct mp__killed *killed); /* without the lock */
+void mp__process_wait_register(void);                  /* process_wait.c */
 /* Terminates the daemonic children, then joins all. */
 void mp__children_finish(void);
 

@@ -30,7 +30,7 @@ static int code_of(int status)
     return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-bool mp__process_reap(mp_process *p, mp__owner *killed)
+bool mp__process_reap(mp_process *p, struct mp__killed *killed)
 {
     int status = 0;
     if (p->life != MP__RUNNING)
@@ -42,8 +42,8 @@ bool mp__process_reap(mp_process *p, mp__owner *killed)
         p->exit_code = code_of(status);
     else if (!mp__life_exit_recorded(p->owner, &p->exit_code))
         p->exit_code = MP_EXIT_UNKNOWN;
-    if (p->exit_code < 0)
-        *killed = p->owner;
+    if (p->exit_code < 0 && killed->count < MP__KILLED_MAX)
+        killed->owners[killed->count++] = p->owner;
     mp__life_release(p->owner);
     p->life = MP__ENDED;
     registry_remove((struct mp__registry *)(void *)mp__self->room, p);
@@ -51,46 +51,59 @@ bool mp__process_reap(mp_process *p, mp__owner *killed)
     return true;
 }
 
-void mp__process_bury(mp__owner killed)
+void mp__killed_bury(const struct mp__killed *killed)
 {
-    if (killed == 0)
+    if (killed->count == 0)
         return;
     mp__heap_sweep();
-    mp__heap_wake_heirs(killed);
+    for (unsigned i = 0; i < killed->count; i++)
+        mp__heap_wake_heirs(killed->owners[i]);
 }
 
-void mp__children_reap(struct mp__registry *registry)
+void mp__children_reap(struct mp__registry *registry, struct mp__killed *killed)
 {
     mp_process *next;
     for (mp_process *p = registry->children; p != NULL; p = next) {
-        mp__owner killed = 0;
         next = p->next;
-        mp__process_reap(p, &killed);
-        if (killed != 0)
-            mp__process_bury(killed);
+        mp__process_reap(p, killed);
     }
+}
+
+/* Looks once, whether the child has ended. */
+static bool child_ended(mp_process *p)
+{
+    struct mp__killed killed = {.count = 0};
+    mp__registry_lock();
+    bool ended = mp__process_reap(p, &killed);
+    mp__registry_unlock();
+    mp__killed_bury(&killed);
+    return ended;
+}
+
+/* Waits for a notice of the child's end, with what is known of the child now. */
+static void child_await(mp_process *p, mp__moment until)
+{
+    mp__registry_lock();
+    bool running = p->life == MP__RUNNING;
+    if (running && until != MP__NEVER)
+        mp__child_sentinel(&p->child); /* without one the wait is made of naps */
+    struct mp__child child = p->child;
+    mp__registry_unlock();
+    if (running)
+        mp__child_await(&child, until);
 }
 
 static int child_join(mp_process *p, mp__moment until)
 {
     /* for ever means mostly that it still runs: wait first, look then */
-    if (until == MP__NEVER && p->life == MP__RUNNING)
-        mp__child_await(&p->child, until);
-    for (;;) {
-        mp__owner killed = 0;
-        mp__registry_lock();
-        bool ended = mp__process_reap(p, &killed);
-        if (!ended && until != MP__NEVER && until != 0)
-            mp__child_sentinel(&p->child); /* for the wait below; without one it takes naps */
-        struct mp__child child = p->child;
-        mp__registry_unlock();
-        mp__process_bury(killed);
-        if (ended)
-            return 0;
+    if (until == MP__NEVER)
+        child_await(p, until);
+    while (!child_ended(p)) {
         if (mp__moment_passed(until))
             return MP_ETIMEOUT;
-        mp__child_await(&child, until);
+        child_await(p, until);
     }
+    return 0;
 }
 
 int mp_process_join(mp_process *p, double timeout)
@@ -106,17 +119,6 @@ int mp_process_join(mp_process *p, double timeout)
     return rc != 0 ? mp__fail(rc) : 0;
 }
 
-/* Looks once, whether the child runs. */
-static bool child_runs(mp_process *p)
-{
-    mp__owner killed = 0;
-    mp__registry_lock();
-    bool runs = p->life == MP__RUNNING && !mp__process_reap(p, &killed);
-    mp__registry_unlock();
-    mp__process_bury(killed);
-    return runs;
-}
-
 int mp_process_is_alive(mp_process *p)
 {
     int rc = mp__process_verdict(p, MP__CALL_ALIVE);
@@ -124,7 +126,7 @@ int mp_process_is_alive(mp_process *p)
         return mp__fail(rc);
     if (p == mp__process_current)
         return 1;
-    return p == mp__process_current->parent ? getppid() == p->child.pid : child_runs(p);
+    return p == mp__process_current->parent ? getppid() == p->child.pid : !child_ended(p);
 }
 
 int mp_process_exitcode(mp_process *p, int *code)
@@ -132,7 +134,7 @@ int mp_process_exitcode(mp_process *p, int *code)
     int rc = mp__process_verdict(p, MP__CALL_EXITCODE);
     if (rc != 0)
         return mp__fail(rc);
-    if (p == mp__process_current || p->life == MP__INITIAL || child_runs(p))
+    if (p == mp__process_current || p->life == MP__INITIAL || !child_ended(p))
         return 0;
     if (code != NULL)
         *code = p->exit_code;
@@ -144,13 +146,13 @@ static int child_signal(mp_process *p, int signal_number)
     int rc = mp__process_verdict(p, MP__CALL_SIGNAL);
     if (rc != 0)
         return mp__fail(rc);
-    mp__owner killed = 0;
+    struct mp__killed killed = {.count = 0};
     mp__registry_lock();
     /* not reaped, so the number is still the child's */
     if (!mp__process_reap(p, &killed) && kill(p->child.pid, signal_number) != 0 && errno != ESRCH)
         rc = -errno;
     mp__registry_unlock();
-    mp__process_bury(killed);
+    mp__killed_bury(&killed);
     return rc != 0 ? mp__fail(rc) : 0;
 }
 
@@ -183,7 +185,7 @@ int mp_process_sentinel(mp_process *p)
 int mp_process_close(mp_process *p)
 {
     int rc = mp__process_verdict(p, MP__CALL_CLOSE);
-    if (rc == 0 && p->life == MP__RUNNING && child_runs(p))
+    if (rc == 0 && p->life == MP__RUNNING && !child_ended(p))
         rc = mp__failf(MP_ESTATE, "cannot close a process while it is still running");
     else if (rc != 0)
         mp__fail(rc);
@@ -201,23 +203,49 @@ int mp_active_children(mp_process **buf, size_t cap)
     if (buf == NULL && cap > 0)
         return mp__fail(MP_EINVAL);
     int n = 0;
+    struct mp__killed killed = {.count = 0};
     struct mp__registry *registry = mp__registry_lock();
-    mp__children_reap(registry);
+    mp__children_reap(registry, &killed);
     for (mp_process *p = registry->children; p != NULL; p = p->next, n++)
         if ((size_t)n < cap) {
             p->references++;
             buf[n] = p;
         }
     mp__registry_unlock();
+    mp__killed_bury(&killed);
     return n;
 }
 
-/* A daemonic child that will not go by SIGTERM is killed after this long. */
+/* Daemonic children that will not go by SIGTERM are killed after this long. */
 #define GRACE (5 * MP__SECOND)
 
-static void child_finish(mp_process *p)
+/* True if there were any that had not been told yet. */
+static bool daemons_tell(struct mp__registry *registry, struct mp__killed *killed)
 {
-    mp__moment grace = mp__moment_in(GRACE);
+    bool any = false;
+    mp_process *next;
+    for (mp_process *p = registry->children; p != NULL; p = next) {
+        next = p->next;
+        /* reaped before: its number may be another's by now */
+        if (!p->daemonic || p->told_to_end || mp__process_reap(p, killed))
+            continue;
+        kill(p->child.pid, SIGTERM);
+        p->told_to_end = any = true;
+    }
+    return any;
+}
+
+/* The daemonic ones first; children may be started as long as others are waited for. */
+static mp_process *child_to_finish(struct mp__registry *registry)
+{
+    mp_process *p = registry->children;
+    while (p != NULL && !p->daemonic)
+        p = p->next;
+    return p != NULL ? p : registry->children;
+}
+
+static void child_finish(mp_process *p, mp__moment grace)
+{
     if (p->daemonic && child_join(p, grace) == MP_ETIMEOUT)
         child_signal(p, SIGKILL);
     child_join(p, MP__NEVER);
@@ -225,17 +253,23 @@ static void child_finish(mp_process *p)
 
 void mp__children_finish(void)
 {
-    struct mp__registry *registry = mp__registry_lock();
-    for (mp_process *p = registry->children; p != NULL; p = p->next)
-        if (p->daemonic)
-            kill(p->child.pid, SIGTERM);
     mp_process *p;
-    while ((p = registry->children) != NULL) {
-        p->references++;
+    mp__moment grace = 0;
+    struct mp__registry *registry = mp__registry_lock();
+    do {
+        struct mp__killed killed = {.count = 0};
+        if (daemons_tell(registry, &killed))
+            grace = mp__moment_in(GRACE);
+        p = child_to_finish(registry);
+        if (p != NULL)
+            p->references++;
         mp__registry_unlock();
-        child_finish(p);
+        mp__killed_bury(&killed);
+        if (p != NULL)
+            child_finish(p, grace);
         mp__registry_lock();
-        mp__process_release(p);
-    }
+        if (p != NULL)
+            mp__process_release(p);
+    } while (p != NULL);
     mp__registry_unlock();
 }

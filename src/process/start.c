@@ -53,7 +53,7 @@ static const char *name_of_this(void)
 }
 
 /* Once for all processes of the tree: a child has the less to write. */
-__attribute__((constructor)) static void hooks_set(void)
+__attribute__((constructor(101))) static void hooks_set(void)
 {
     mp__self_name = name_of_this;
     mp__leave = leave;
@@ -91,10 +91,11 @@ static void child_run(mp_process *p, mp__owner owner, mp_process *siblings, pid_
     siblings_forget(siblings);
     mp__child_forget(&mp__process_current->child); /* the sentinel's side of the parent itself */
     mp__process_current = p;
-    mp__exit_register(child_last);
+    if (mp__exit_register(child_last) != 0)
+        _exit(1);
     pthread_sigmask(SIG_SETMASK, mask, NULL);
-    if (p->daemonic)
-        mp__parent_bind(parent);
+    if (p->daemonic && mp__parent_bind(parent) != 0)
+        _exit(1);
     leave(p->target(p->arg));
 }
 
@@ -154,11 +155,14 @@ int mp_process_start(mp_process *p)
         mp__fail(rc);
     if (rc != 0)
         return rc;
+    mp__stdio_flush(); /* a reader that is slow holds up nobody else: the lock comes after */
+    struct mp__killed killed = {.count = 0};
     struct mp__registry *registry = mp__registry_lock();
-    mp__children_reap(registry);
+    mp__children_reap(registry, &killed);
     rc = p->life == MP__INITIAL ? child_fork(p, registry) : MP_ESTATE;
     if (rc == 0)
         registry_add(registry, p);
     mp__registry_unlock();
+    mp__killed_bury(&killed);
     return rc != 0 ? mp__fail(rc) : 0;
 }

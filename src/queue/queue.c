@@ -31,11 +31,6 @@ static int gates_make(mp_queue *q)
     return rc;
 }
 
-__attribute__((constructor)) static void kinds_register(void)
-{
-    mp__queue_wait_register();
-}
-
 int mp__queue_make(enum mp__kind kind, size_t maxsize, mp_queue **out)
 {
     mp_queue *q;
@@ -76,17 +71,14 @@ int mp__queue_check(mp_queue *q)
 void mp__queue_end(mp_queue *q)
 {
     uint64_t me;
-    uint32_t serial = mp__object_serial(&q->object);
-    if (mp__self_word(&me) != 0 || mp__tail_take(q, me, MP__NEVER) != 0)
+    if (!mp__object_may_end(&q->object) || mp__self_word(&me) != 0 ||
+        mp__tail_take(q, me, MP__NEVER) != 0)
         return;
-    if (mp__head_take(q, me, MP__NEVER) == 0) {
-        mp__object_end(q);
-        /* the guards of what has ended stay taken: who waits for them sees that it has */
-        if (mp__object_ended(&q->object, serial))
-            return;
-        mp__head_give(q, me);
-    }
-    mp__tail_give(q, me);
+    /* the guards of what has ended stay taken: who waits for them sees that it has */
+    if (mp__head_take(q, me, MP__NEVER) == 0)
+        mp__object_end_guarded(&q->object);
+    else
+        mp__tail_give(q, me);
 }
 
 static mp__moment guard_until(mp__moment until)
@@ -212,6 +204,8 @@ static int put_some(mp_queue *q, struct putting *putting)
                  : mp__ring_append(q, &at, putting->record, p, putting->size);
         putting->put += rc == 0;
     }
+    if (putting->put > before && atomic_load(&q->object.kind) == MP__KIND_SIMPLE_QUEUE)
+        mp__token_ensure(q);
     if (putting->put > before)
         mp__tail_commit(q, &at);
     return rc;
@@ -230,12 +224,10 @@ static int put_all(mp_queue *q, struct putting *putting, mp__moment until)
         size_t before = putting->put;
         rc = put_some(q, putting);
         mp__tail_give(q, me);
-        if (putting->put > before) {
+        if (putting->put > before)
             wanted_post(&q->items_wanted, &q->items_gate);
-            sleep_pass_on(q, &sleep);
-        }
         if (rc != 0 || putting->put == putting->count)
-            return rc;
+            break;
         rc = sleep_once(q, &sleep, until);
     }
     sleep_pass_on(q, &sleep);
@@ -370,7 +362,7 @@ void mp__queue_park(mp_queue *q, mp__moment until)
 }
 
 /* Here, because a program that uses a queue has this file linked in from the library. */
-__attribute__((constructor)) static void classes_register(void)
+__attribute__((constructor(101))) static void classes_register(void)
 {
     mp__queue_wait_register();
 }

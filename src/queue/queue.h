@@ -26,6 +26,7 @@ bool mp__queue_is_closed(const mp_queue *q);
 /* A queue of either kind, made but not published. */
 int mp__queue_make(enum mp__kind kind, size_t maxsize, mp_queue **out);
 int mp__queue_check(mp_queue *q);
+void mp__token_ensure(mp_queue *q); /* of a simple queue, under the tail's guard */
 /* Destroys it if this process may, when nobody is inside. */
 void mp__queue_end(mp_queue *q);
 
@@ -47,7 +48,6 @@ struct mp__taking {
 };
 int mp__queue_get(mp_queue *q, struct mp__taking *taking, mp__moment until);
 
-void mp__queue_wait_register(void);
 
 void mp__queue_wait_register(void); /* queue_wait.c */
 /* Sleeps until there may be messages, at most a slice; takes none. */

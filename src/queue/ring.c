@@ -148,7 +148,8 @@ static bool is_over(struct mp_queue *q)
 
 int mp__tail_take(struct mp_queue *q, uint64_t me, mp__moment until)
 {
-    int rc = mp__word_acquire(&q->tail_guard, &q->tail_gate, me, until, &q->object);
+    struct mp__ref ref = mp__ref_to(&q->object);
+    int rc = mp__word_acquire(&q->tail_guard, &q->tail_gate, me, until, &ref);
     if (rc >= 0 && is_over(q)) {
         mp__tail_give(q, me);
         return MP_ECLOSED;
@@ -260,7 +261,8 @@ void mp__tail_commit(struct mp_queue *q, const struct mp__cursor *at)
 
 int mp__head_take(struct mp_queue *q, uint64_t me, mp__moment until)
 {
-    int rc = mp__word_acquire(&q->head_guard, &q->head_gate, me, until, &q->object);
+    struct mp__ref ref = mp__ref_to(&q->object);
+    int rc = mp__word_acquire(&q->head_guard, &q->head_gate, me, until, &ref);
     if (rc >= 0 && is_over(q)) {
         mp__head_give(q, me);
         return MP_ECLOSED;
@@ -393,7 +395,7 @@ static bool piece_lives(struct mp__object *object, void *piece)
     return lives;
 }
 
-__attribute__((constructor)) static void judge_register(void)
+__attribute__((constructor(101))) static void judge_register(void)
 {
     mp__queue_piece_lives = piece_lives;
 }

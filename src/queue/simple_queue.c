@@ -2,9 +2,8 @@
  *
  * How it works
  *   The messages stand in a ring as in any queue. Beside it a pipe holds a token while there are
- *   messages: put makes sure of one before its commit, as a death after it must not leave a message
- *   without a token, and again after it, as a reader may have drained the pipe in between. A get
- *   that leaves nothing drains the pipe and then looks once more.
+ *   messages. Both are changed under the tail's guard: put makes sure of a token before its commit,
+ *   a get that left nothing drains the pipe if there is still nothing.
  *   A death leaves at worst a token without a message: the descriptor is readable, empty() is true.
  */
 #include "queue/queue.h"
@@ -24,14 +23,12 @@ static int simple_check(mp_simple_queue *q)
 static int pipe_make(int fds[2])
 {
     int ends[2];
-    if (pipe(ends) != 0)
-        return -errno;
-    for (int i = 0; i < 2; i++) {
-        fds[i] = mp__fd_raise(ends[i], MP__FD_FLOOR);
-        if (fds[i] >= 0)
-            fcntl(fds[i], F_SETFL, O_NONBLOCK);
+    int rc = mp__pipe_open(ends);
+    for (int i = 0; i < 2 && rc == 0; i++) {
+        fds[i] = ends[i];
+        fcntl(fds[i], F_SETFL, O_NONBLOCK);
     }
-    return fds[0] < 0 ? fds[0] : fds[1] < 0 ? fds[1] : 0;
+    return rc;
 }
 
 static void pipe_close(int fds[2])
@@ -68,13 +65,19 @@ int mp_simple_queue_create(mp_simple_queue **out)
 }
 
 /* The pipe of a process that was forked before the queue was made is nobody's. */
-static void token_ensure(mp_simple_queue *q)
+static const struct mp__local *pipe_of(const mp_queue *q)
 {
-    const struct mp__local *local = mp__local_find(&q->queue);
-    if (local == NULL || local->fds[0] < 0)
+    const struct mp__local *local = mp__local_find(q);
+    return local != NULL && local->fds[0] >= 0 ? local : NULL;
+}
+
+void mp__token_ensure(mp_queue *q)
+{
+    const struct mp__local *local = pipe_of(q);
+    if (local == NULL)
         return;
     struct pollfd item = {.fd = local->fds[0], .events = POLLIN};
-    if (poll(&item, 1, 0) == 0)
+    if (poll(&item, 1, 0) != 1)
         while (write(local->fds[1], "", 1) < 0 && errno == EINTR)
             ;
 }
@@ -82,13 +85,15 @@ static void token_ensure(mp_simple_queue *q)
 static void tokens_drain(mp_simple_queue *q)
 {
     char tokens[64];
-    const struct mp__local *local = mp__local_find(&q->queue);
-    if (local == NULL || local->fds[0] < 0 || mp__ring_count(&q->queue) > 0)
+    uint64_t me;
+    const struct mp__local *local = pipe_of(&q->queue);
+    if (local == NULL || mp__ring_count(&q->queue) > 0 || mp__self_word(&me) != 0 ||
+        mp__tail_take(&q->queue, me, MP__NEVER) != 0)
         return;
-    while (read(local->fds[0], tokens, sizeof tokens) > 0)
-        ;
-    if (mp__ring_count(&q->queue) > 0)
-        token_ensure(q);
+    if (mp__ring_count(&q->queue) == 0)
+        while (read(local->fds[0], tokens, sizeof tokens) > 0)
+            ;
+    mp__tail_give(&q->queue, me);
 }
 
 int mp_simple_queue_put(mp_simple_queue *q, mp_obj o)
@@ -96,11 +101,7 @@ int mp_simple_queue_put(mp_simple_queue *q, mp_obj o)
     int rc = simple_check(q);
     if (rc != 0)
         return mp__fail(rc);
-    token_ensure(q);
-    rc = mp__queue_put_object(&q->queue, o, MP__NEVER);
-    if (rc == 0)
-        token_ensure(q);
-    return rc;
+    return mp__queue_put_object(&q->queue, o, MP__NEVER);
 }
 
 int mp_simple_queue_put_bytes(mp_simple_queue *q, const void *p, size_t n)
@@ -108,10 +109,7 @@ int mp_simple_queue_put_bytes(mp_simple_queue *q, const void *p, size_t n)
     int rc = p == NULL && n > 0 ? MP_EINVAL : simple_check(q);
     if (rc != 0)
         return mp__fail(rc);
-    token_ensure(q);
     rc = mp__queue_put(&q->queue, MP__RECORD_BYTES, p, n, MP__NEVER);
-    if (rc == 0)
-        token_ensure(q);
     return rc != 0 ? mp__fail(rc) : 0;
 }
 

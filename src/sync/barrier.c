@@ -84,7 +84,7 @@ int mp_barrier_create(mp_barrier **out, unsigned parties, int (*action)(void *),
     int rc = mp__object_make(MP__KIND_BARRIER, sizeof *b + parties * sizeof(uint64_t), &b);
     if (rc != 0)
         return mp__fail(rc);
-    b->object.detail = parties;
+    b->object.detail = (uint16_t)parties;
     b->action = action;
     b->arg = arg;
     b->timeout = timeout;
@@ -132,7 +132,7 @@ static uint32_t place_take(mp_barrier *b, uint32_t k, mp__owner me)
     return b->object.detail;
 }
 
-/* A party of meeting `k` is dead: the last if it was to run the action, else any. */
+/* A party of meeting `k` is dead: any, and so also the last, which runs the action. */
 static bool party_is_missing(mp_barrier *b, uint32_t k)
 {
     mp__owner judged = mp__self_owner();
@@ -147,32 +147,31 @@ static bool party_is_missing(mp_barrier *b, uint32_t k)
     return false;
 }
 
-static bool barrier_spin(mp_barrier *b, uint32_t k)
+static void barrier_spin(mp_barrier *b, uint32_t k)
 {
     struct mp__spin spin;
     if (!mp__spin_begin(&spin, MP__SPIN_WAKE))
-        return false;
+        return;
     bool over = false;
     do
         over = barrier_outcome(atomic_load_explicit(&b->object.word, memory_order_acquire), k) != 0;
     while (!over && mp__spin_again(&spin));
     mp__spin_ended(&spin, over);
-    return over;
 }
 
 /* Sleeps until meeting `k` is over; breaks it when late, or when a party died. */
-static int meeting_await(mp_barrier *b, uint32_t k, mp__moment until)
+static int meeting_await(const struct mp__ref *ref, uint32_t k, mp__moment until)
 {
-    uint32_t serial = mp__object_serial(&b->object);
+    mp_barrier *b = (mp_barrier *)(void *)ref->object;
     int64_t slice = MP__SLICE_FIRST;
-    bool woken = false, spun = barrier_spin(b, k);
+    bool woken = false;
+    barrier_spin(b, k);
     for (;;) {
-        if (!spun && mp__object_ended(&b->object, serial)) {
-            mp__gate_post(gate_of(b, k));
-            return MP_ECLOSED;
-        }
+        /* a meeting that ended well before the barrier's end did end well */
         uint64_t seen = atomic_load(&b->object.word);
-        int outcome = barrier_outcome(seen, k);
+        int outcome = mp__ref_is_same(ref) ? barrier_outcome(seen, k) : 0;
+        if (outcome == 0 && mp__ref_ended(ref))
+            outcome = MP_ECLOSED;
         if (outcome != 0) {
             if (woken)
                 mp__gate_post(gate_of(b, k));
@@ -208,18 +207,21 @@ static int meeting_end(mp_barrier *b, uint64_t seen)
     return barrier_outcome(atomic_load(&b->object.word), k);
 }
 
-static int barrier_wait(mp_barrier *b, mp__owner me, mp__moment until)
+static int barrier_wait(const struct mp__ref *ref, mp__owner me, mp__moment until)
 {
+    mp_barrier *b = (mp_barrier *)(void *)ref->object;
     for (;;) {
+        if (mp__ref_ended(ref))
+            return MP_ECLOSED;
         uint64_t seen = atomic_load(&b->object.word);
         uint32_t k = ordinal_of(seen);
         if (state_of(seen) == BROKEN)
             return MP_EBROKEN;
         mp__step("barrier.coming");
         uint32_t place = state_of(seen) == OPEN ? place_take(b, k, me) : b->object.detail;
-        int outcome = place == b->object.detail - 1 ? meeting_end(b, seen) : 0;
+        int outcome = place + 1 == b->object.detail ? meeting_end(b, seen) : 0;
         if (outcome == 0)
-            outcome = meeting_await(b, k, until);
+            outcome = meeting_await(ref, k, until);
         if (outcome < 0)
             return outcome;
         if (place < b->object.detail)
@@ -231,13 +233,14 @@ int mp_barrier_wait(mp_barrier *b, double timeout)
 {
     uint64_t me;
     mp__moment until;
+    struct mp__ref ref = mp__ref_to(b);
     int rc = mp__object_check(b, MP__KIND_BARRIER);
     if (rc == 0)
         rc = mp__self_word(&me);
     if (rc == 0)
         rc = mp__moment_of(timeout == MP_FOREVER ? b->timeout : timeout, &until);
     if (rc == 0)
-        rc = barrier_wait(b, mp__owner_of(me), until);
+        rc = barrier_wait(&ref, mp__owner_of(me), until);
     return mp__result(rc);
 }
 

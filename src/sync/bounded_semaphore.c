@@ -25,8 +25,9 @@ int mp_bounded_semaphore_create(mp_bounded_semaphore **out, unsigned value)
 
 int mp_bounded_semaphore_acquire(mp_bounded_semaphore *semaphore, double timeout)
 {
+    struct mp__ref ref = mp__ref_to(semaphore);
     int rc = mp__object_check(semaphore, MP__KIND_BOUNDED);
-    return mp__result(rc != 0 ? rc : mp__units_acquire(&semaphore->units, timeout));
+    return mp__result(rc != 0 ? rc : mp__units_acquire(&ref, timeout));
 }
 
 int mp_bounded_semaphore_release(mp_bounded_semaphore *semaphore)

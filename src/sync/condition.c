@@ -13,7 +13,8 @@
  *   its place is wanted; GRANTED, a notification that another waiter, at the end of its slice,
  *   first grants to the next and then frees (a death between the two wakes one too many, never one
  *   too few); holding the user's lock, a word that every waiter looks at after each slice: one
- *   takes it over and its wait returns MP_RECOVERED, as what it waits for may be half done.
+ *   takes it over. The lock counts its heirs, whoever they are, and every wait in which the count
+ *   changed returns MP_RECOVERED, as what it waits for may be half done.
  */
 #include "sync/sync.h"
 
@@ -35,12 +36,25 @@ struct record {
 struct mp_condition {
     struct mp__object object; /* its word is the condition's own RLock */
     _Atomic uint64_t guard;
-    mp__gate guard_gate;
     struct mp__object *lock; /* the user's, or its own */
     uint64_t ticket;         /* the last one given out */
-    _Atomic uint32_t used;   /* records from here on were never taken */
+    _Atomic uint32_t used;   /* records from here on were not taken in this life */
+    /* From here on made once in the life of the block: a sleeper of an earlier life may be there. */
+    uint32_t gate_made;
+    mp__gate guard_gate;
     struct record record[RECORDS];
 };
+
+/* A call on a condition: the life of it and of its lock that it began with, and who calls. */
+struct caller {
+    struct mp__ref self, lock;
+    uint64_t me;
+};
+
+static mp_condition *condition_of(const struct caller *caller)
+{
+    return (mp_condition *)(void *)caller->self.object;
+}
 
 /* ---- the user's lock ---------------------------------------------------------------------- */
 
@@ -58,44 +72,73 @@ static int condition_check(const mp_condition *c)
     return lock_is_plain(c) ? 0 : mp__rlock_check(c->lock);
 }
 
-static int condition_enter(mp_condition *c, uint64_t *me)
+static int condition_enter(mp_condition *c, struct caller *caller)
 {
-    int rc = condition_check(c);
-    return rc != 0 ? rc : mp__self_word(me);
+    caller->self = mp__ref_to(c);
+    int rc = mp__object_check(c, MP__KIND_CONDITION);
+    if (rc != 0)
+        return rc;
+    caller->lock = mp__ref_to(c->lock);
+    rc = condition_check(c);
+    return rc != 0 ? rc : mp__self_word(&caller->me);
 }
 
-static uint32_t lock_give_up(mp_condition *c, uint64_t me)
+static uint32_t lock_give_up(const struct caller *caller)
 {
-    uint32_t depth = atomic_load(&c->lock->depth);
-    mp__word_release(&c->lock->word, &c->lock->gate[0], me);
+    struct mp__object *lock = caller->lock.object;
+    uint32_t depth = atomic_load(&lock->depth);
+    mp__word_release(&lock->word, &lock->gate[0], caller->me);
     return depth;
 }
 
 /* Takes the lock back as it was; `have` if it was inherited while waiting. */
-static int lock_take_back(mp_condition *c, uint64_t me, uint32_t depth, bool have)
+static int lock_take_back(const struct caller *caller, uint32_t depth, bool have)
 {
-    int rc = have ? MP_RECOVERED : mp__hold(c->lock, me, MP_FOREVER);
+    int rc = have ? MP_RECOVERED : mp__hold(&caller->lock, caller->me, MP_FOREVER);
     if (rc >= 0)
-        atomic_store(&c->lock->depth, depth);
+        atomic_store(&caller->lock.object->depth, depth);
     return rc;
 }
 
 /* ---- records, under the guard ------------------------------------------------------------- */
 
-static int guard_take(mp_condition *c, uint64_t me, mp__moment until)
+static int guard_take(const struct caller *caller, mp__moment until)
 {
-    int rc = mp__word_acquire(&c->guard, &c->guard_gate, me, until, &c->object);
+    mp_condition *c = condition_of(caller);
+    int rc = mp__word_acquire(&c->guard, &c->guard_gate, caller->me, until, &caller->self);
     return rc > 0 ? 0 : rc;
 }
 
-static void guard_give(mp_condition *c, uint64_t me)
+static void guard_give(const struct caller *caller)
 {
-    mp__word_release(&c->guard, &c->guard_gate, me);
+    mp_condition *c = condition_of(caller);
+    mp__word_release(&c->guard, &c->guard_gate, caller->me);
 }
 
-static bool record_reclaim(struct record *r)
+static bool grant_oldest(mp_condition *c, uint64_t last);
+
+static bool record_is_stranded(struct record *r)
 {
     uint64_t seen = atomic_load(&r->word);
+    return (seen & STATE_MASK) == GRANTED && mp__dead(mp__owner_of(seen));
+}
+
+/* A death between the two wakes one too many, never one too few. */
+static void record_pass_on(mp_condition *c, struct record *r)
+{
+    grant_oldest(c, r->stamp);
+    mp__step("condition.passed");
+    atomic_store(&r->word, 0);
+}
+
+/* Frees a record of the dead. */
+static bool record_reclaim(mp_condition *c, struct record *r)
+{
+    uint64_t seen = atomic_load(&r->word);
+    if (record_is_stranded(r)) {
+        record_pass_on(c, r);
+        return true;
+    }
     return (seen & STATE_MASK) == WAITING && mp__dead(mp__owner_of(seen)) &&
            atomic_compare_exchange_strong(&r->word, &seen, 0);
 }
@@ -107,7 +150,7 @@ static struct record *record_find(mp_condition *c)
         if (atomic_load(&c->record[i].word) == 0)
             return &c->record[i];
     for (uint32_t i = 0; i < used; i++)
-        if (record_reclaim(&c->record[i]))
+        if (record_reclaim(c, &c->record[i]))
             return &c->record[i];
     if (used == RECORDS)
         return NULL;
@@ -115,8 +158,9 @@ static struct record *record_find(mp_condition *c)
     return &c->record[used];
 }
 
-static struct record *record_take(mp_condition *c, uint64_t me)
+static struct record *record_take(const struct caller *caller)
 {
+    mp_condition *c = condition_of(caller);
     struct record *r = record_find(c);
     if (r == NULL)
         return NULL;
@@ -127,7 +171,7 @@ static struct record *record_take(mp_condition *c, uint64_t me)
     r->ready = 1;
     r->ticket = ++c->ticket;
     mp__step("condition.ticket");
-    atomic_store(&r->word, WAITING | (me & MP__HOLDER_MASK));
+    atomic_store(&r->word, WAITING | (caller->me & MP__HOLDER_MASK));
     mp__step("condition.waiting");
     return r;
 }
@@ -170,29 +214,20 @@ static bool grant_oldest(mp_condition *c, uint64_t last)
     return false;
 }
 
-static bool record_is_stranded(struct record *r)
-{
-    uint64_t seen = atomic_load(&r->word);
-    return (seen & STATE_MASK) == GRANTED && mp__dead(mp__owner_of(seen));
-}
-
 /* Passes on what was granted to waiters that died before they woke. */
-static void grants_pass_on(mp_condition *c, uint64_t me)
+static void grants_pass_on(const struct caller *caller)
 {
+    mp_condition *c = condition_of(caller);
     bool stranded = false;
     uint32_t used = atomic_load(&c->used);
     for (uint32_t i = 0; i < used && !stranded; i++)
         stranded = record_is_stranded(&c->record[i]);
-    if (!stranded || guard_take(c, me, mp__moment_in(MP__SLICE_FIRST)) != 0)
+    if (!stranded || guard_take(caller, mp__moment_in(MP__SLICE_FIRST)) != 0)
         return;
-    for (uint32_t i = 0; i < used; i++) {
-        if (!record_is_stranded(&c->record[i]))
-            continue;
-        grant_oldest(c, c->record[i].stamp);
-        mp__step("condition.passed");
-        atomic_store(&c->record[i].word, 0);
-    }
-    guard_give(c, me);
+    for (uint32_t i = 0; i < used; i++)
+        if (record_is_stranded(&c->record[i]))
+            record_pass_on(c, &c->record[i]);
+    guard_give(caller);
 }
 
 /* ---- the public calls --------------------------------------------------------------------- */
@@ -200,14 +235,18 @@ static void grants_pass_on(mp_condition *c, uint64_t me)
 static int condition_make(mp_condition **out, struct mp__object *lock)
 {
     mp_condition *c;
-    int rc = mp__object_make(MP__KIND_CONDITION, sizeof *c, &c);
+    int rc = mp__object_make(MP__KIND_CONDITION, offsetof(struct mp_condition, gate_made), &c);
     if (rc != 0)
         return mp__fail(rc);
-    rc = mp__gate_init(&c->guard_gate);
+    if (c->gate_made)
+        mp__gate_drain(&c->guard_gate);
+    else
+        rc = mp__gate_init(&c->guard_gate);
     if (rc != 0) {
         mp__object_discard(c);
         return mp__fail(rc);
     }
+    c->gate_made = 1;
     c->lock = lock != NULL ? lock : &c->object;
     mp__object_publish(c, MP__KIND_CONDITION);
     *out = c;
@@ -228,44 +267,54 @@ int mp_condition_create_with_lock(mp_condition **out, mp_lock *lock)
 
 int mp_condition_acquire(mp_condition *c, double timeout)
 {
-    uint64_t me;
-    int rc = condition_enter(c, &me);
+    struct caller caller;
+    int rc = condition_enter(c, &caller);
     if (rc == 0)
-        rc = lock_is_plain(c) ? mp__hold(c->lock, me, timeout)
-                              : mp__rlock_hold(c->lock, me, timeout);
+        rc = lock_is_plain(c) ? mp__hold(&caller.lock, caller.me, timeout)
+                              : mp__rlock_hold(&caller.lock, caller.me, timeout);
     return mp__result(rc);
 }
 
 int mp_condition_release(mp_condition *c)
 {
-    uint64_t me;
-    int rc = condition_enter(c, &me);
+    struct caller caller;
+    int rc = condition_enter(c, &caller);
     if (rc == 0 && lock_is_plain(c))
         rc = mp_lock_release((mp_lock *)(void *)c->lock);
     else if (rc == 0)
-        rc = mp__rlock_drop(c->lock, me);
+        rc = mp__rlock_drop(c->lock, caller.me);
     return mp__result(rc);
 }
 
-/* Parks until granted, late, ended, or heir of the lock. */
-static int record_await(mp_condition *c, struct record *r, uint64_t me, mp__moment until)
+/* How often the lock was taken over from the dead: what they changed may be half done. */
+static uint16_t heirs_of(const struct caller *caller)
 {
-    uint32_t serial = mp__object_serial(&c->object);
+    return atomic_load(&caller->lock.object->heirs);
+}
+
+/* Parks until granted, late, ended, or a holder of the lock died; *have: this is its heir. */
+static int record_await(const struct caller *caller, struct record *r, uint16_t heirs,
+                        mp__moment until, bool *have)
+{
     int64_t slice = MP__SLICE_FIRST;
     for (;;) {
+        if (mp__ref_ended(&caller->self))
+            return MP_ECLOSED;
         mp__step("condition.parking");
         bool woken = mp__gate_wait(&r->gate, mp__slice_end(&slice, until));
         mp__step("condition.woken");
-        if (mp__object_ended(&c->object, serial))
+        if (mp__ref_ended(&caller->self))
             return MP_ECLOSED;
         if ((atomic_load(&r->word) & STATE_MASK) == GRANTED)
             return 0;
-        if (!woken && condition_check(c) == 0 && mp__word_inherit(&c->lock->word, me))
+        if (!woken && !mp__ref_ended(&caller->lock))
+            *have = mp__word_inherit(caller->lock.object, caller->me);
+        if (*have || heirs_of(caller) != heirs)
             return MP_RECOVERED;
         if (mp__moment_passed(until))
             return MP_ETIMEOUT;
         if (!woken)
-            grants_pass_on(c, me);
+            grants_pass_on(caller);
     }
 }
 
@@ -297,53 +346,65 @@ static bool record_spin(struct record *r)
     return granted;
 }
 
-static int condition_wait(mp_condition *c, uint64_t me, mp__moment until)
+/* The condition ended. A lock of the user's own is held again, one of its own ended with it. */
+static int condition_leave_ended(const struct caller *caller, uint32_t depth)
 {
-    if (!mp__held_by(c->lock, me))
+    if (caller->lock.object != caller->self.object)
+        (void)lock_take_back(caller, depth, false);
+    return MP_ECLOSED;
+}
+
+static int condition_wait(const struct caller *caller, mp__moment until)
+{
+    if (!mp__held_by(caller->lock.object, caller->me))
         return MP_ESTATE;
-    int rc = guard_take(c, me, until == 0 ? mp__moment_in(MP__SLICE_FIRST) : until);
+    int rc = guard_take(caller, until == 0 ? mp__moment_in(MP__SLICE_FIRST) : until);
     if (rc != 0)
         return rc;
-    struct record *r = record_take(c, me);
-    guard_give(c, me);
+    struct record *r = record_take(caller);
+    guard_give(caller);
     if (r == NULL)
         return -EAGAIN;
-    uint32_t depth = lock_give_up(c, me);
+    bool have = false;
+    uint16_t heirs = heirs_of(caller);
+    uint32_t depth = lock_give_up(caller);
     mp__step("condition.unlocked");
-    rc = record_spin(r) ? 0 : record_await(c, r, me, until);
-    if (rc == MP_ECLOSED)
-        return rc;
-    bool granted = !record_withdraw(r, me);
+    rc = record_spin(r) ? 0 : record_await(caller, r, heirs, until, &have);
+    if (rc == MP_ECLOSED || mp__ref_ended(&caller->self))
+        return condition_leave_ended(caller, depth);
+    bool granted = !record_withdraw(r, caller->me);
     mp__step("condition.leaving");
-    int locked = lock_take_back(c, me, depth, rc == MP_RECOVERED);
+    int locked = lock_take_back(caller, depth, have);
     if (granted)
-        record_free(r, me);
+        record_free(r, caller->me);
     mp__step("condition.left");
     if (locked != 0)
         return locked;
+    if (heirs_of(caller) != heirs)
+        return MP_RECOVERED;
     return granted ? 0 : rc;
 }
 
 int mp_condition_wait(mp_condition *c, double timeout)
 {
-    uint64_t me;
+    struct caller caller;
     mp__moment until;
-    int rc = condition_enter(c, &me);
+    int rc = condition_enter(c, &caller);
     if (rc == 0)
         rc = mp__moment_of(timeout, &until);
     if (rc == 0)
-        rc = condition_wait(c, me, until);
+        rc = condition_wait(&caller, until);
     return mp__result(rc);
 }
 
 int mp_condition_wait_for(mp_condition *c, int (*predicate)(void *), void *arg, double timeout)
 {
-    uint64_t me;
+    struct caller caller;
     mp__moment until;
-    int rc = predicate == NULL ? MP_EINVAL : condition_enter(c, &me);
+    int rc = predicate == NULL ? MP_EINVAL : condition_enter(c, &caller);
     if (rc == 0)
         rc = mp__moment_of(timeout, &until);
-    if (rc == 0 && !mp__held_by(c->lock, me))
+    if (rc == 0 && !mp__held_by(caller.lock.object, caller.me))
         rc = MP_ESTATE;
     if (rc != 0)
         return mp__fail(rc);
@@ -354,7 +415,7 @@ int mp_condition_wait_for(mp_condition *c, int (*predicate)(void *), void *arg, 
             return mp__result(answer);
         if (late || until == 0)
             return mp__fail(MP_ETIMEOUT);
-        rc = condition_wait(c, me, until);
+        rc = condition_wait(&caller, until);
         if (rc < 0 && rc != MP_ETIMEOUT)
             return mp__fail(rc);
         late = rc == MP_ETIMEOUT;
@@ -363,17 +424,17 @@ int mp_condition_wait_for(mp_condition *c, int (*predicate)(void *), void *arg, 
 
 static int condition_notify(mp_condition *c, unsigned n)
 {
-    uint64_t me;
-    int rc = condition_enter(c, &me);
-    if (rc == 0 && !mp__held_by(c->lock, me))
+    struct caller caller;
+    int rc = condition_enter(c, &caller);
+    if (rc == 0 && !mp__held_by(caller.lock.object, caller.me))
         rc = MP_ESTATE;
     if (rc == 0 && n > 0)
-        rc = guard_take(c, me, MP__NEVER);
+        rc = guard_take(&caller, MP__NEVER);
     if (rc != 0 || n == 0)
         return mp__result(rc);
     while (n-- > 0 && grant_oldest(c, c->ticket))
         ;
-    guard_give(c, me);
+    guard_give(&caller);
     return 0;
 }
 

@@ -6,6 +6,7 @@
  *   wakes all who waited. The set posts one token and each woken sleeper passes it on: a chain,
  *   which cannot drift as a count of sleepers would. Waiters of successive pulses use the two
  *   gates in turn, so that newcomers do not take the tokens of those who are to leave.
+ *   A set that is followed by the event's end is a set still: the word outlives it.
  *   A death leaves the flag as it was or as it should be; a token lost with a dead link of the
  *   chain costs the others the rest of their slice.
  */
@@ -71,40 +72,40 @@ static bool event_spin(mp_event *event, uint64_t entry)
     return set;
 }
 
-static int event_wait(mp_event *event, mp__moment until)
+static int event_wait(const struct mp__ref *ref, mp__moment until)
 {
+    mp_event *event = (mp_event *)(void *)ref->object;
     uint64_t entry = atomic_load(&event->object.word);
     if ((entry & 1) == 1)
         return 0;
-    if (until != 0 && event_spin(event, entry))
+    if (until != 0 && event_spin(event, entry) && mp__ref_is_same(ref))
         return 0;
-    uint32_t serial = mp__object_serial(&event->object);
     int64_t slice = MP__SLICE_FIRST;
-    while (!mp__moment_passed(until)) {
-        mp__step("event.parking");
-        bool woken = mp__gate_wait(gate_of(event, entry), mp__slice_end(&slice, until));
-        mp__step("event.woken");
-        if (mp__object_ended(&event->object, serial)) {
+    bool woken = false;
+    for (;;) {
+        bool set = atomic_load(&event->object.word) != entry && mp__ref_is_same(ref);
+        bool ended = mp__ref_ended(ref);
+        if ((set || ended) && woken)
             mp__gate_post(gate_of(event, entry));
-            return MP_ECLOSED;
-        }
-        if (atomic_load(&event->object.word) != entry) {
-            if (woken)
-                mp__gate_post(gate_of(event, entry));
-            return 0;
-        }
+        if (set || ended)
+            return set ? 0 : MP_ECLOSED;
+        if (mp__moment_passed(until))
+            return MP_ETIMEOUT;
+        mp__step("event.parking");
+        woken = mp__gate_wait(gate_of(event, entry), mp__slice_end(&slice, until));
+        mp__step("event.woken");
     }
-    return MP_ETIMEOUT;
 }
 
 int mp_event_wait(mp_event *event, double timeout)
 {
     mp__moment until;
+    struct mp__ref ref = mp__ref_to(event);
     int rc = mp__object_check(event, MP__KIND_EVENT);
     if (rc == 0)
         rc = mp__moment_of(timeout, &until);
     if (rc == 0)
-        rc = event_wait(event, until);
+        rc = event_wait(&ref, until);
     return mp__result(rc);
 }
 

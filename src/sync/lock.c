@@ -8,23 +8,25 @@ int mp_lock_create(mp_lock **out)
     return mp__plain_create(MP__KIND_LOCK, out);
 }
 
-int mp__hold_slowly(struct mp__object *object, uint64_t me, double timeout)
+int mp__hold_slowly(const struct mp__ref *ref, uint64_t me, double timeout)
 {
+    struct mp__object *object = ref->object;
     mp__moment until;
     int rc = mp__moment_of(timeout, &until);
     if (rc != 0)
         return rc;
-    return mp__word_acquire(&object->word, &object->gate[0], me, until, object);
+    return mp__word_acquire(&object->word, &object->gate[0], me, until, ref);
 }
 
 int mp_lock_acquire(mp_lock *lock, double timeout)
 {
     uint64_t me;
+    struct mp__ref ref = mp__ref_to(lock);
     int rc = mp__object_check(lock, MP__KIND_LOCK);
     if (rc == 0)
         rc = mp__self_word(&me);
     if (rc == 0)
-        rc = mp__hold(&lock->object, me, timeout);
+        rc = mp__hold(&ref, me, timeout);
     return mp__result(rc);
 }
 

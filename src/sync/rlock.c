@@ -29,8 +29,9 @@ static int rlock_hold_again(struct mp__object *object)
     return 0;
 }
 
-int mp__rlock_hold(struct mp__object *object, uint64_t me, double timeout)
+int mp__rlock_hold(const struct mp__ref *ref, uint64_t me, double timeout)
 {
+    struct mp__object *object = ref->object;
     uint64_t seen = 0;
     int rc = timeout == timeout ? 0 : MP_EINVAL;
     if (rc != 0)
@@ -40,7 +41,7 @@ int mp__rlock_hold(struct mp__object *object, uint64_t me, double timeout)
                                                  memory_order_relaxed)) {
         if (((seen ^ me) & MP__HOLDER_MASK) == 0)
             return rlock_hold_again(object);
-        rc = mp__hold_slowly(object, me, timeout);
+        rc = mp__hold_slowly(ref, me, timeout);
     }
     mp__step("rlock.taken");
     if (rc >= 0)
@@ -62,11 +63,12 @@ int mp__rlock_drop(struct mp__object *object, uint64_t me)
 int mp_rlock_acquire(mp_rlock *rlock, double timeout)
 {
     uint64_t me;
+    struct mp__ref ref = mp__ref_to(rlock);
     int rc = mp__rlock_check(rlock);
     if (rc == 0)
         rc = mp__self_word(&me);
     if (rc == 0)
-        rc = mp__rlock_hold(&rlock->object, me, timeout);
+        rc = mp__rlock_hold(&ref, me, timeout);
     return mp__result(rc);
 }
 

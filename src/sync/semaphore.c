@@ -74,14 +74,29 @@ static bool count_spin(struct mp__object *object)
     return taken;
 }
 
-static int count_wait(struct mp__object *object, mp__moment until)
+/* Leaves without a unit, perhaps with a token that was meant for another sleeper. */
+static int count_give_up(struct mp__object *object, bool slept, int code)
 {
-    uint32_t serial = mp__object_serial(object);
+    uint64_t seen = 0;
+    if (slept &&
+        (code == MP_ECLOSED ||
+         (!atomic_compare_exchange_strong(&object->word, &seen, MP__SLEEPERS) && VALUE(seen) > 0)))
+        mp__gate_post(&object->gate[0]);
+    return code;
+}
+
+static int count_wait(const struct mp__ref *ref, mp__moment until)
+{
+    struct mp__object *object = ref->object;
     int64_t slice = MP__SLICE_FIRST;
     uint64_t kept = 0;
-    while (!count_try(object, kept)) {
+    for (;;) {
+        if (mp__ref_ended(ref))
+            return count_give_up(object, kept != 0, MP_ECLOSED);
+        if (count_try(object, kept))
+            return 0;
         if (mp__moment_passed(until))
-            return MP_ETIMEOUT;
+            return count_give_up(object, kept != 0, MP_ETIMEOUT);
         uint64_t seen = 0;
         if (!atomic_compare_exchange_strong(&object->word, &seen, MP__SLEEPERS) && VALUE(seen) > 0)
             continue;
@@ -89,16 +104,12 @@ static int count_wait(struct mp__object *object, mp__moment until)
         mp__gate_wait(&object->gate[0], mp__slice_end(&slice, until));
         mp__step("semaphore.woken");
         kept = MP__SLEEPERS;
-        if (mp__object_ended(object, serial)) {
-            mp__gate_post(&object->gate[0]);
-            return MP_ECLOSED;
-        }
     }
-    return 0;
 }
 
-static int count_acquire(struct mp__object *object, double timeout)
+static int count_acquire(const struct mp__ref *ref, double timeout)
 {
+    struct mp__object *object = ref->object;
     mp__moment until;
     if (timeout == timeout && count_try(object, 0))
         return 0;
@@ -107,7 +118,7 @@ static int count_acquire(struct mp__object *object, double timeout)
         return rc;
     if (until != 0 && count_spin(object))
         return 0;
-    return count_wait(object, until);
+    return count_wait(ref, until);
 }
 
 static int count_release(struct mp__object *object)
@@ -127,10 +138,10 @@ static int count_release(struct mp__object *object)
 
 int mp_semaphore_acquire(mp_semaphore *semaphore, double timeout)
 {
+    struct mp__ref ref = mp__ref_to(semaphore);
     int rc = mp__object_check(semaphore, MP__KIND_SEMAPHORE);
     if (rc == 0)
-        rc = reclaims(semaphore) ? mp__units_acquire(&semaphore->units, timeout)
-                                 : count_acquire(&semaphore->units.object, timeout);
+        rc = reclaims(semaphore) ? mp__units_acquire(&ref, timeout) : count_acquire(&ref, timeout);
     return mp__result(rc);
 }
 

@@ -27,19 +27,20 @@ static inline int mp__rlock_check(const void *p)
     return (kind & ~UINT32_C(15)) == MP__KIND_RLOCK ? 0 : mp__object_fault(kind);
 }
 
-int mp__hold_slowly(struct mp__object *object, uint64_t me, double timeout);
+int mp__hold_slowly(const struct mp__ref *ref, uint64_t me, double timeout);
 
 /* Takes the object's word for `me` once; 0, MP_RECOVERED, MP_ETIMEOUT, MP_EINVAL, MP_ECLOSED. */
-static inline int mp__hold(struct mp__object *object, uint64_t me, double timeout)
+static inline int mp__hold(const struct mp__ref *ref, uint64_t me, double timeout)
 {
     uint64_t free_word = 0;
+    struct mp__object *object = ref->object;
     if (timeout == timeout && /* acquire: the last holder's work is seen; nothing on failure */
         atomic_compare_exchange_strong_explicit(&object->word, &free_word, me, memory_order_acquire,
                                                 memory_order_relaxed)) {
         mp__step("lock.taken");
         return 0;
     }
-    return mp__hold_slowly(object, me, timeout);
+    return mp__hold_slowly(ref, me, timeout);
 }
 
 /* Frees the object's word, which was `seen` to be held; MP_ESTATE if that changed. */
@@ -62,8 +63,8 @@ static inline bool mp__held_by(const struct mp__object *object, uint64_t me)
     return ((word ^ me) & MP__HOLDER_MASK) == 0;
 }
 
-/* The RLock at the head of `object`, without checks. */
-int mp__rlock_hold(struct mp__object *object, uint64_t me, double timeout);
+/* The RLock at the head of an object, without checks. */
+int mp__rlock_hold(const struct mp__ref *ref, uint64_t me, double timeout);
 int mp__rlock_drop(struct mp__object *object, uint64_t me);
 void mp__rlock_text(struct mp__object *object, char *buf, size_t n);
 void mp__lock_text(struct mp__object *object, char *buf, size_t n);

@@ -96,12 +96,21 @@ static void units_pass_on(struct mp__units *units)
         mp__gate_post(&units->object.gate[0]);
 }
 
-static int units_wait(struct mp__units *units, uint64_t me, mp__moment until)
+static struct mp__units *units_of(const struct mp__ref *ref)
 {
-    uint32_t serial = mp__object_serial(&units->object);
+    return (struct mp__units *)(void *)ref->object;
+}
+
+static int units_wait(const struct mp__ref *ref, uint64_t me, mp__moment until)
+{
+    struct mp__units *units = units_of(ref);
     int64_t slice = MP__SLICE_FIRST;
     bool slept = false;
     for (;;) {
+        if (mp__ref_ended(ref)) {
+            mp__gate_post(&units->object.gate[0]);
+            return MP_ECLOSED;
+        }
         atomic_store(&units->object.word, 1);
         mp__step("units.parking");
         if (units_try(units, me)) {
@@ -117,15 +126,12 @@ static int units_wait(struct mp__units *units, uint64_t me, mp__moment until)
         mp__gate_wait(&units->object.gate[0], mp__slice_end(&slice, until));
         mp__step("units.woken");
         slept = true;
-        if (mp__object_ended(&units->object, serial)) {
-            mp__gate_post(&units->object.gate[0]);
-            return MP_ECLOSED;
-        }
     }
 }
 
-int mp__units_acquire(struct mp__units *units, double timeout)
+int mp__units_acquire(const struct mp__ref *ref, double timeout)
 {
+    struct mp__units *units = units_of(ref);
     uint64_t me;
     mp__moment until;
     int rc = mp__self_word(&me);
@@ -138,7 +144,7 @@ int mp__units_acquire(struct mp__units *units, double timeout)
         return rc;
     if (until != 0 && units_spin(units, me))
         return 0;
-    return units_wait(units, me, until);
+    return units_wait(ref, me, until);
 }
 
 enum whose { MINE, THE_DEAD, ANYBODY };
@@ -147,7 +153,9 @@ static bool unit_free_one(struct mp__units *units, enum whose whose, mp__owner m
 {
     for (size_t i = 0; i < units_count(units); i++) {
         uint64_t seen = atomic_load(unit_at(units, i));
-        while (seen != 0 && seen != ABSENT) {
+        if (seen == ABSENT)
+            return false;
+        while (seen != 0) {
             mp__owner owner = mp__owner_of(seen);
             if ((whose == MINE && owner != me) || (whose == THE_DEAD && !mp__dead(owner)))
                 break;

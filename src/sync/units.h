@@ -12,7 +12,7 @@ struct mp__units {
 };
 
 int mp__units_create(enum mp__kind kind, unsigned value, unsigned capacity, void *out);
-int mp__units_acquire(struct mp__units *units, double timeout);
+int mp__units_acquire(const struct mp__ref *ref, double timeout);
 int mp__units_release(struct mp__units *units);
 int mp__units_value(struct mp__units *units);
 bool mp__units_told(struct mp__units *units);

@@ -202,6 +202,6 @@ int mp_raw_alloc(void **out, size_t size)
 
 void mp_raw_free(void *memory)
 {
-    if (memory != NULL)
+    if (memory != NULL && mp__heap_is_plain(memory))
         mp__heap_give(memory);
 }

@@ -90,18 +90,11 @@ int mp_connection_create(mp_connection **out, int fd, bool readable, bool writab
 
 static int ends_open(int fd[2], bool duplex)
 {
-    int rc = duplex ? socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) : pipe(fd);
-    if (rc != 0)
+    if (!duplex)
+        return mp__pipe_open(fd);
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) != 0)
         return -errno;
-    for (int i = 0; i < 2; i++) {
-        int raised = mp__fd_raise(fd[i], MP__FD_FLOOR);
-        if (raised < 0) { /* which has closed this one */
-            close(fd[1 - i]);
-            return raised;
-        }
-        fd[i] = raised;
-    }
-    return 0;
+    return mp__fd_raise_pair(fd);
 }
 
 int mp_pipe(mp_connection **a, mp_connection **b, bool duplex)

@@ -8,8 +8,6 @@
 #include <mp/object.h>
 #include <string.h>
 
-#include <string.h>
-
 /* How deep containers may stand in each other, opaque ones included. */
 enum { MP__DEPTH = 256 };
 

@@ -133,6 +133,20 @@ static void test_the_text_is_that_of_the_result_given(void **state)
     assert_string_equal(outcome.err, "file.c:3: f(): the object or value is of another type\n");
 }
 
+static int fail_with_stale_detail(void *arg)
+{
+    (void)mp_set_start_method("spawn");
+    return mp_check_(arg == NULL ? MP_ETYPE : 0, "file.c", 3, "f()");
+}
+
+static void test_the_detail_of_another_failure_is_not_told(void **state)
+{
+    (void)state;
+    struct outcome outcome = outcome_of(fail_with_stale_detail);
+    check(outcome.status == 1);
+    assert_string_equal(outcome.err, "file.c:3: f(): the object or value is of another type\n");
+}
+
 /* ---- threads ------------------------------------------------------------------------------- */
 
 static void *fail_in_thread(void *arg)
@@ -156,6 +170,35 @@ static void test_a_failure_in_a_thread_ends_the_whole_process(void **state)
     struct outcome outcome = outcome_of(wait_for_failing_thread);
     check(outcome.status == 1);
     check_message(outcome.err, PLAIN_LINE, "mp_lock_release(lock): an argument has no valid value");
+}
+
+enum { THREADS = 8 };
+
+static pthread_barrier_t all_here;
+
+static void *fail_with_others(void *arg)
+{
+    (void)pthread_barrier_wait(&all_here);
+    return fail_in_thread(arg);
+}
+
+static int wait_for_failing_threads(void *arg)
+{
+    pthread_t thread;
+    if (pthread_barrier_init(&all_here, NULL, THREADS) != 0)
+        return 8;
+    for (int i = 0; i < THREADS; i++)
+        if (pthread_create(&thread, NULL, fail_with_others, arg) != 0)
+            return 8;
+    for (;;)
+        (void)pause();
+}
+
+static void test_threads_that_fail_at_once_end_the_process_once(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 20; i++)
+        check(outcome_of(wait_for_failing_threads).status == 1);
 }
 
 /* ---- exit handlers ------------------------------------------------------------------------- */
@@ -316,8 +359,12 @@ int main(void)
                      test_what_was_printed_before_is_not_lost),
         support_test("MP_CHECK: the text is that of the result given",
                      test_the_text_is_that_of_the_result_given),
+        support_test("MP_CHECK: the detail of another failure is not told",
+                     test_the_detail_of_another_failure_is_not_told),
         support_test("MP_CHECK: a failure in a thread ends the whole process",
                      test_a_failure_in_a_thread_ends_the_whole_process),
+        support_test("MP_CHECK: threads that fail at once end the process once",
+                     test_threads_that_fail_at_once_end_the_process_once),
         support_test("MP_CHECK: the first process runs its exit handlers",
                      test_the_first_process_runs_its_exit_handlers),
         support_test("MP_CHECK: a child leaves with 1 and runs its own handlers only",

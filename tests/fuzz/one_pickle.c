@@ -36,7 +36,7 @@ static void must_print(mp_obj o, const char *expected)
     free(text);
 }
 
-/* Sizes up to which it is compared and written too: what is shared may stand there a million times. */
+/* What prints longer is not written again: a shared part may stand there a million times. */
 enum { SMALL = 1 << 20 };
 
 static void use(mp_obj o, unsigned flags)

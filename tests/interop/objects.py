@@ -67,6 +67,8 @@ def any_object(rnd, depth, seen):
     if seen and kind == 0:
         return rnd.choice(seen)
     n = rnd.choice([0, 1, 2, 3, 4, 10])
+    if depth == 1 and rnd.random() < 0.005:
+        n = rnd.choice([999, 1000, 1001, 2500])  # around what is one batch
     if depth == 0 or kind < 4:
         o = any_scalar(rnd)
         result = (o, o)

@@ -11,7 +11,7 @@ struct pythons {
     char path[PYTHONS_MOST][PYTHON_PATH];
 };
 
-/* python3, then every python3.N of $PATH and of ~/.pyenv/versions: each version from 3.8 on once. */
+/* python3, every python3.N of $PATH and of ~/.pyenv/versions: each version from 3.8 on, once. */
 void pythons_find(struct pythons *pythons);
 
 /* Runs a command made of shell-quoted words; the exit status, or -1. */

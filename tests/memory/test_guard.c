@@ -140,15 +140,15 @@ static void test_sleepers_of_the_dead_are_not_forgotten(void **state)
 static void test_only_the_dead_are_inherited_from(void **state)
 {
     (void)state;
-    check(!mp__word_inherit(&word, me()));
-    assert_mp_result(take(0), 0);
-    check(!mp__word_inherit(&word, me()));
-    assert_mp_result(give(), 0);
-    atomic_store(&word, dead_word());
-    check(mp__word_inherit(&word, me()));
-    check(atomic_load(&word) == (me() | MP__TOLD));
-    check(!mp__word_inherit(&word, me()));
-    assert_mp_result(give(), 0);
+    static struct mp__object object;
+    check(!mp__word_inherit(&object, me()));
+    atomic_store(&object.word, me());
+    check(!mp__word_inherit(&object, me()));
+    check(atomic_load(&object.heirs) == 0);
+    atomic_store(&object.word, dead_word());
+    check(mp__word_inherit(&object, me()));
+    check(atomic_load(&object.word) == (me() | MP__TOLD) && atomic_load(&object.heirs) == 1);
+    check(!mp__word_inherit(&object, me()));
 }
 
 static void test_the_lock_of_the_dead_may_be_released_for_them(void **state)

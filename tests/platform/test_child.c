@@ -4,6 +4,7 @@
 #include "platform/platform.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -103,6 +104,43 @@ static void test_waiting_for_one_that_is_gone_returns(void **state)
     mp__child_forget(&child);
 }
 
+/* ---- an application that closes descriptors ------------------------------------------------ */
+
+static void test_a_closed_sentinel_is_not_believed(void **state)
+{
+    (void)state;
+    struct mp__child child = start_child();
+    int fd = assert_mp_ok(mp__child_sentinel(&child));
+    check(close(fd) == 0);
+    mp__child_await(&child, mp__moment_in(MP__MS));
+    FILE *other = tmpfile();
+    check(other != NULL);
+    if (fileno(other) != fd)
+        check(dup2(fileno(other), fd) == fd);
+    mp__child_await(&child, mp__moment_in(MP__MS));
+    int again = mp__child_sentinel(&child); /* the portable form cannot open another */
+    check(again == -EBADF || (again >= 0 && again != fd && !is_ready(again)));
+    mp__child_forget(&child);
+    check(fcntl(fd, F_GETFD) >= 0);
+    pipe_tell(&go, 'g');
+    check(child_wait(child.pid) == 0);
+    if (fileno(other) != fd)
+        check(close(fd) == 0);
+    check(fclose(other) == 0);
+}
+
+static void test_waiting_opens_nothing(void **state)
+{
+    (void)state;
+    struct mp__child child = start_child();
+    int before = census_open_descriptors();
+    mp__child_await(&child, mp__moment_in(MP__MS));
+    check(census_open_descriptors() == before);
+    pipe_tell(&go, 'g');
+    check(child_wait(child.pid) == 0);
+    mp__child_forget(&child);
+}
+
 /* ---- parents ------------------------------------------------------------------------------- */
 
 static int outlive_parent(void)
@@ -188,6 +226,9 @@ int main(void)
         child_test("child: waiting ends with the child", test_waiting_ends_with_the_child),
         child_test("child: waiting for one that is gone returns",
                    test_waiting_for_one_that_is_gone_returns),
+        child_test("child: a closed sentinel is not believed",
+                   test_a_closed_sentinel_is_not_believed),
+        child_test("child: waiting opens nothing", test_waiting_opens_nothing),
         child_test("parent: its end is noticed", test_the_end_of_a_parent_is_noticed),
         child_test("exit: the last handler runs between those registered before and after",
                    test_the_last_handler_runs_between_those_registered_before_and_after),

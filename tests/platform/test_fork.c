@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <wchar.h>
 
 static long forks = 300;
 
@@ -86,6 +87,33 @@ static void test_what_was_printed_before_is_written_once_and_first(void **state)
     assert_string_equal(text, "before,child,after");
 }
 
+static int print_widely_around_fork(void *arg)
+{
+    (void)arg;
+    sigset_t mask;
+    static char buffer[BUFSIZ];
+    check(freopen("/proc/self/fd/1", "a", stdout) != NULL); /* neither wide nor narrow yet */
+    (void)setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
+    (void)wprintf(L"before,");
+    pid_t pid = mp__fork(&mask);
+    if (pid == 0) {
+        (void)wprintf(L"child,");
+        mp__stdio_flush();
+        _exit(0);
+    }
+    check(end_of_fork(pid, &mask) == 0);
+    (void)wprintf(L"after");
+    return 0;
+}
+
+static void test_wide_text_is_written_once_and_first_too(void **state)
+{
+    (void)state;
+    char text[200];
+    printed_by(print_widely_around_fork, text, sizeof text);
+    assert_string_equal(text, "before,child,after");
+}
+
 static int read_fork_read(void *arg)
 {
     (void)arg;
@@ -144,7 +172,7 @@ static _Noreturn void print_in_child(FILE *children, long i, const sigset_t *mas
     (void)pthread_sigmask(SIG_SETMASK, mask, NULL);
     free(malloc(1000));
     (void)printf("c %ld\n", i);
-    exit(fflush(stdout) == 0 ? 0 : 1);
+    _exit(fflush(stdout) == 0 ? 0 : 1);
 }
 
 static void start_threads(pthread_t threads[3])
@@ -214,6 +242,8 @@ int main(int argc, char **argv)
                      test_all_signals_wait_until_the_mask_is_restored),
         support_test("fork: what was printed before is written once and first",
                      test_what_was_printed_before_is_written_once_and_first),
+        support_test("fork: wide text is written once and first too",
+                     test_wide_text_is_written_once_and_first_too),
         support_test("fork: what the parent has read ahead stays with the parent",
                      test_what_the_parent_has_read_ahead_stays_with_the_parent),
         support_test("fork: among printing threads no child hangs and no line is doubled",

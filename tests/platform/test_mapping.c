@@ -1,6 +1,7 @@
 /* Shared pages, pages that a fork wipes, how much may be asked for, and random bytes. */
 #include "support/support.h"
 
+#include "base/sanitized.h"
 #include "platform/platform.h"
 
 #include <signal.h>
@@ -143,6 +144,10 @@ static int ask_under_a_limit(void *arg)
 static void test_a_limit_of_address_space_is_shared_with_the_program(void **state)
 {
     (void)state;
+    if (SANITIZED) {
+        print_message("SKIPPED: a sanitizer takes all address space for itself\n");
+        skip();
+    }
     static const size_t spaces[] = {(size_t)1 << 32, (size_t)400 << 20, (size_t)100 << 20};
     for (size_t i = 0; i < sizeof spaces / sizeof *spaces; i++) {
         size_t space = spaces[i];

@@ -79,6 +79,19 @@ static void test_a_corpse_is_gone(void **state)
     check(mp__process_trace(pid, &start) == MP__TRACE_GONE);
 }
 
+static void test_a_child_is_gone_once_it_has_ended(void **state)
+{
+    (void)state;
+    siginfo_t info;
+    pid_t pid = child_fork(await_end, NULL);
+    check(!mp__process_is_gone(pid) && !mp__process_is_gone(getpid()) && !mp__process_is_gone(1));
+    check(kill(pid, SIGKILL) == 0);
+    check(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT) == 0);
+    check(mp__process_is_gone(pid));
+    check(child_wait(pid) == -SIGKILL);
+    check(mp__process_is_gone(pid));
+}
+
 static void test_a_stopped_process_runs(void **state)
 {
     (void)state;
@@ -158,6 +171,8 @@ int main(void)
         support_test("trace: the start of a child lies between the moments around its fork",
                      test_the_start_of_a_child_lies_between_the_moments_around_its_fork),
         support_test("trace: a corpse is gone", test_a_corpse_is_gone),
+        support_test("trace: a child is gone once it has ended",
+                     test_a_child_is_gone_once_it_has_ended),
         support_test("trace: a stopped process runs", test_a_stopped_process_runs),
         support_test("trace: a process whose first thread has ended runs",
                      test_a_process_whose_first_thread_has_ended_runs),

@@ -2,6 +2,7 @@
 #ifndef TESTS_PROCESS_CHILDREN_H
 #define TESTS_PROCESS_CHILDREN_H
 
+#include "base/sanitized.h"
 #include "support/support.h"
 
 #include <mp/process.h>

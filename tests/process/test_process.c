@@ -271,6 +271,16 @@ static void test_names_tell_the_lineage(void **state)
     check(program(name_children, NULL) == 0);
 }
 
+static void test_an_empty_name_is_the_default_one(void **state)
+{
+    (void)state;
+    mp_process *p;
+    const mp_process_options options = {.name = ""};
+    assert_mp_result(mp_process_create(&p, leave_with, NULL, 0, &options), 0);
+    check(strncmp(mp_process_name(p), "Process-", 8) == 0);
+    mp_process_destroy(p);
+}
+
 static int descend(void *arg)
 {
     int *levels = arg;
@@ -425,6 +435,8 @@ int main(void)
                      test_after_its_start_it_stays_what_it_is),
         support_test("Process: the current one and its parent are only looked at",
                      test_the_current_process_and_its_parent_are_only_looked_at),
+        support_test("name: an empty one is the default one",
+                     test_an_empty_name_is_the_default_one),
         support_test("Process: names tell the lineage", test_names_tell_the_lineage),
         support_test("Process: children have children to any depth",
                      test_children_have_children_to_any_depth),

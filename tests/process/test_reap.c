@@ -1,10 +1,14 @@
 /* How children end, and how that is noticed: exit codes, sentinels, and programs that reap. */
 #include "children.h"
 
+#include "base/base.h"
+
 #include <errno.h>
+#include <mp/sharedctypes.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -79,6 +83,18 @@ static void test_death_by_a_signal_gives_its_number(void **state)
     check(finish_process(start_process(raise_signal, &last)) == -last);
 }
 
+static void test_the_signal_is_told_by_name(void **state)
+{
+    (void)state;
+    char text[200];
+    int number = SIGVTALRM;
+    mp_process *p = start_process(raise_signal, &number);
+    assert_mp_result(mp_process_join(p, MP_FOREVER), 0);
+    (void)assert_mp_ok(mp_process_repr(p, text, sizeof text));
+    check(strstr(text, " exitcode=-SIGVTALRM>") != NULL);
+    check(finish_process(p) == -SIGVTALRM);
+}
+
 static int print_and_leave(void *arg)
 {
     FILE *file = arg;
@@ -112,6 +128,85 @@ static void test_a_stopped_child_is_alive(void **state)
     assert_mp_error(mp_process_join(p, 0.02), MP_ETIMEOUT);
     assert_mp_result(mp_process_kill(p), 0);
     check(finish_process(p) == -SIGKILL);
+}
+
+/* ---- a child that is stopped in the heap ------------------------------------------------------ */
+
+static struct signal_pipe said;
+
+static void stop_in_the_heap(const char *step)
+{
+    if (strcmp(step, "heap.taken") == 0) {
+        pipe_tell(&said, 's');
+        (void)stay(NULL);
+    }
+}
+
+static int hold_the_heap(void *arg)
+{
+    void *block = NULL;
+    mp__step_hook = stop_in_the_heap;
+    return mp_raw_alloc(&block, (size_t)1 << 20) == 0 && arg == NULL ? 0 : 1;
+}
+
+static atomic_int lister;
+
+static void *list_children(void *unused)
+{
+    atomic_store(&lister, (int)gettid());
+    (void)mp_active_children(NULL, 0);
+    return unused;
+}
+
+/* Who finds a child killed has to wait for the heap; nobody else waits for him. */
+static void test_a_child_that_keeps_the_heap_can_be_killed(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    pipe_open(&said);
+    mp_process *keeper = start_process(hold_the_heap, NULL), *killed = start_process(stay, NULL);
+    check(pipe_await(&said) == 's');
+    siginfo_t info;
+    check(kill(mp_process_pid(killed), SIGKILL) == 0);
+    check(waitid(P_PID, (id_t)mp_process_pid(killed), &info, WEXITED | WNOWAIT) == 0);
+    check(pthread_create(&thread, NULL, list_children, NULL) == 0);
+    while (atomic_load(&lister) == 0)
+        ;
+    (void)child_await_sleep((pid_t)atomic_load(&lister));
+    assert_mp_result(mp_process_is_alive(keeper), 1);
+    assert_mp_result(mp_process_kill(keeper), 0);
+    check(finish_process(keeper) == -SIGKILL);
+    check(finish_process(killed) == -SIGKILL);
+    check(pthread_join(thread, NULL) == 0);
+    pipe_close(&said);
+}
+
+/* ---- descriptors that the program closed ------------------------------------------------------ */
+
+static void check_waits_for(mp_process *p)
+{
+    assert_mp_error(mp_process_join(p, 0.03), MP_ETIMEOUT);
+    assert_mp_result(mp_process_kill(p), 0);
+    assert_mp_result(mp_process_join(p, 3600.0), 0);
+    check(finish_process(p) == -SIGKILL);
+}
+
+static void test_a_sentinel_that_the_program_closed_is_not_missed(void **state)
+{
+    (void)state;
+    mp_process *p = start_process(stay, NULL);
+    check(close(assert_mp_ok(mp_process_sentinel(p))) == 0);
+    check_waits_for(p);
+}
+
+static void test_a_file_with_the_number_of_a_sentinel_stays_open(void **state)
+{
+    (void)state;
+    mp_process *p = start_process(stay, NULL);
+    int fd = assert_mp_ok(mp_process_sentinel(p));
+    check(dup2(STDERR_FILENO, fd) == fd);
+    check_waits_for(p);
+    check(close(fd) == 0);
 }
 
 /* ---- waiting ------------------------------------------------------------------------------- */
@@ -294,9 +389,16 @@ int main(void)
                      test_every_way_to_exit_gives_its_code),
         support_test("exitcode: death by a signal gives its number",
                      test_death_by_a_signal_gives_its_number),
+        support_test("repr: the signal is told by name", test_the_signal_is_told_by_name),
         support_test("end: what a child printed is written at its end",
                      test_what_a_child_printed_is_written_at_its_end),
         support_test("is_alive: a stopped child is", test_a_stopped_child_is_alive),
+        support_test("kill: a child that keeps the heap can be killed",
+                     test_a_child_that_keeps_the_heap_can_be_killed),
+        support_test("sentinel: one that the program closed is not missed",
+                     test_a_sentinel_that_the_program_closed_is_not_missed),
+        support_test("sentinel: a file with its number stays open",
+                     test_a_file_with_the_number_of_a_sentinel_stays_open),
         support_test("join: many threads wait for one child", test_many_threads_wait_for_one_child),
         support_test("sentinel: they are ready one by one", test_sentinels_are_ready_one_by_one),
         support_test("sentinel: one asked for after the end is ready",

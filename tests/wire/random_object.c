@@ -162,6 +162,8 @@ static mp_obj any_object(struct random_object *random, unsigned depth)
 {
     uint64_t kind = below(random, 9);
     size_t n = below(random, 12) == 0 ? 30 : below(random, 6);
+    if (depth == 1 && below(random, 200) == 0)
+        n = 999 + below(random, 3) + 1000 * below(random, 2); /* around what is one batch */
     if (depth == 0 || kind < 4)
         return any_scalar(random);
     if (kind < 6) {

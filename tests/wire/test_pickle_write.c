@@ -137,6 +137,33 @@ static void test_depth_is_limited(void **state)
     check_not_written(itself[0], 4, MP_EPICKLE);
 }
 
+/* Around the length of one batch, and of several. */
+static void test_long_containers_come_back(void **state)
+{
+    (void)state;
+    static const size_t lengths[] = {999, 1000, 1001, 2000, 2001, 5000};
+    static mp_obj items[10000];
+    for (size_t i = 0; i < 10000; i++)
+        items[i] = mp_obj_int((int64_t)i);
+    for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+        size_t n = lengths[i];
+        const mp_obj all[] = {mp_obj_list(items, n), mp_obj_tuple(items, n), mp_obj_dict(items, n),
+                              mp_obj_set(items, n), mp_obj_frozenset(items, n)};
+        for (size_t k = 0; k < 5; k++)
+            for (int protocol = 2; protocol <= 5; protocol++) {
+                void *bytes;
+                size_t size;
+                mp_obj back;
+                assert_mp_ok(mp_obj_dumps(all[k], protocol, &bytes, &size));
+                check(memchr(bytes, '.', size) != NULL && ((char *)bytes)[size - 1] == '.');
+                assert_mp_ok(mp_obj_loads(&back, bytes, size));
+                check(back.type == all[k].type && back.len == n && mp_obj_equal(back, all[k]));
+                mp_obj_free(&back);
+                free(bytes);
+            }
+    }
+}
+
 static void test_size_and_write_agree_on_random_objects(void **state)
 {
     (void)state;
@@ -175,6 +202,7 @@ int main(void)
         support_test("dumps: a negative protocol is the newest",
                      test_a_negative_protocol_is_the_newest),
         support_test("dumps: depth is limited", test_depth_is_limited),
+        support_test("dumps: long containers come back", test_long_containers_come_back),
         support_test("dumps: size and write agree on random objects",
                      test_size_and_write_agree_on_random_objects),
     };

@@ -1,0 +1,116 @@
+/* Life files and start times where a filter denies the calls they are best made with. */
+#include "support/support.h"
+
+#include "platform/platform.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { NOT_HERE = 3 };
+
+/* From now on, and for ever, these two calls fail in this process; false if that cannot be. */
+static bool deny(unsigned one, unsigned other)
+{
+    const unsigned error = SECCOMP_RET_ERRNO | EPERM;
+    struct sock_filter code[] = {
+        {BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(struct seccomp_data, nr)},
+        {BPF_JMP | BPF_JEQ | BPF_K, 1, 0, one},
+        {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, other},
+        {BPF_RET | BPF_K, 0, 0, error},
+        {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW},
+    };
+    struct sock_fprog program = {sizeof code / sizeof *code, code};
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+static int use_file_without_memfd(void *arg)
+{
+    (void)arg;
+    struct mp__lifefile file;
+    if (!deny(SYS_memfd_create, SYS_memfd_create))
+        return NOT_HERE;
+    assert_mp_result(mp__lifefile_open(&file), 0);
+    check(file.fd >= 64 && (fcntl(file.fd, F_GETFD) & FD_CLOEXEC) != 0);
+    check(mp__lifefile_hold(&file, 5));
+    check(mp__lifefile_look(&file, 6) == MP__SIGN_FREE);
+    return 0;
+}
+
+static int do_without_file(void *arg)
+{
+    (void)arg;
+    struct mp__lifefile file;
+    if (!deny(SYS_memfd_create, SYS_openat))
+        return NOT_HERE;
+    assert_mp_result(mp__lifefile_open(&file), 0);
+    check(file.fd == -1);
+    check(mp__lifefile_hold(&file, 5));
+    check(mp__lifefile_look(&file, 5) == MP__SIGN_UNKNOWN);
+    mp__lifefile_drop(&file, 5);
+    return 0;
+}
+
+static int trace_without_proc(void *arg)
+{
+    uint64_t start;
+    if (!deny(SYS_openat, SYS_openat))
+        return NOT_HERE;
+    check(mp__process_trace(getppid(), &start) == MP__TRACE_UNKNOWN);
+    check(mp__process_trace(*(pid_t *)arg, &start) == MP__TRACE_GONE);
+    return 0;
+}
+
+static void must_succeed(int (*body)(void *), void *arg)
+{
+    int status = child_wait(child_fork(body, arg));
+    if (status == NOT_HERE) {
+        print_message("SKIPPED: system calls cannot be filtered here\n");
+        skip();
+    }
+    check(status == 0);
+}
+
+static void test_without_memfd_a_temporary_file_serves(void **state)
+{
+    (void)state;
+    must_succeed(use_file_without_memfd, NULL);
+}
+
+static void test_without_any_file_nothing_is_known(void **state)
+{
+    (void)state;
+    must_succeed(do_without_file, NULL);
+}
+
+static int leave(void *unused)
+{
+    return unused != NULL;
+}
+
+static void test_what_proc_does_not_show_is_gone_only_if_it_is(void **state)
+{
+    (void)state;
+    pid_t gone = child_fork(leave, NULL);
+    check(child_wait(gone) == 0);
+    must_succeed(trace_without_proc, &gone);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        support_test("life file: without memfd a temporary file serves",
+                     test_without_memfd_a_temporary_file_serves),
+        support_test("life file: without any file nothing is known",
+                     test_without_any_file_nothing_is_known),
+        support_test("trace: what /proc does not show is gone only if it is",
+                     test_what_proc_does_not_show_is_gone_only_if_it_is),
+    };
+    return support_run("denied", tests);
+}
