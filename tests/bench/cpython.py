@@ -244,6 +244,33 @@ def connection_stream_body(size):
     return body
 
 
+def queue_body(members, message, maxsize=1024):
+    """The first half puts, the other half gets; None ends one who gets."""
+    queue = mp.Queue(maxsize)
+
+    def body(team, index):
+        if index < members // 2:
+            while not team.over.value:
+                queue.put(message)
+            queue.put(None)
+            return 0
+        done = 0
+        while queue.get() is not None:
+            done += 1
+        return done
+
+    return body
+
+
+def queue_alone(n):
+    queue = mp.Queue()
+    for _ in range(n):
+        queue.put(5)
+        queue.get()
+    queue.close()
+    queue.join_thread()
+
+
 def nothing():
     pass
 
@@ -288,6 +315,14 @@ def measure_team(name, members, place, pinning, seconds):
         return team.time(connection_trips_body("simplex" not in name), seconds)
     if name.startswith("connection_stream_"):
         return team.time(connection_stream_body(int(name.rpartition("_")[2])), seconds)
+    if name == "queue_int":
+        return team.time(queue_body(team.members, 5), seconds)
+    if name == "queue_64_unbounded":
+        return team.time(queue_body(team.members, bytes(64), 0), seconds)
+    if name == "queue_16_65536":
+        return team.time(queue_body(team.members, bytes(65536), 16), seconds)
+    if name.startswith("queue_"):
+        return team.time(queue_body(team.members, bytes(int(name.partition("_")[2]))), seconds)
     sys.exit(f"cpython.py: what is {name}?")
 
 
@@ -320,6 +355,8 @@ def measure_alone(name, pinning, seconds):
         return alone(start_join(daemon=True), seconds, pinning)
     if name == "start_heap":
         return start_join_heap(seconds, pinning)
+    if name == "queue_alone":
+        return alone(queue_alone, seconds, pinning)
     if name == "create":
         return alone(create, seconds, pinning)
     primitive = getattr(mp, name)()

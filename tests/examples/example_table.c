@@ -56,6 +56,10 @@ const struct example examples[] = {
         .expected = "Worker process\n",
     },
     {
+        .id = "module.03",
+        .expected = "Hello from worker\n",
+    },
+    {
         .id = "module.04",
         .expected = "Hello from worker\n",
         .runs = 20,
@@ -95,6 +99,11 @@ const struct example examples[] = {
                     "Worker: 4\n",
     },
     {
+        .id = "module.12",
+        .expected = "Hello from worker\n",
+        .runs = 20,
+    },
+    {
         .id = "module.13",
         .expected = "Hello from worker\n",
         .runs = 20,
@@ -126,6 +135,39 @@ const struct example examples[] = {
     {
         .id = "tutorial.03",
         .expected = "The number of CPU currently working in system :  @cpus\n",
+    },
+    {
+        .id = "tutorial.04",
+        .expected = "pushing items to the queue:\n"
+                    "item no:  1   Apple\n"
+                    "item no:  2   Orange\n"
+                    "item no:  3   Guava\n"
+                    "item no:  4   Papaya\n"
+                    "item no:  5   Banana\n"
+                    "\n"
+                    "popping items from the queue:\n"
+                    "item no:  0   Apple\n"
+                    "item no:  1   Orange\n"
+                    "item no:  2   Guava\n"
+                    "item no:  3   Papaya\n"
+                    "item no:  4   Banana\n",
+    },
+    {
+        .id = "tutorial.05",
+        .rule = RULE_LINES,
+        .expected = "Task no 0\nTask no 1\nTask no 2\nTask no 3\n"
+                    "Task no 4\nTask no 5\nTask no 6\nTask no 7\n"
+                    "Task no 0 is done by Process-@1-3\n"
+                    "Task no 1 is done by Process-@1-3\n"
+                    "Task no 2 is done by Process-@1-3\n"
+                    "Task no 3 is done by Process-@1-3\n"
+                    "Task no 4 is done by Process-@1-3\n"
+                    "Task no 5 is done by Process-@1-3\n"
+                    "Task no 6 is done by Process-@1-3\n"
+                    "Task no 7 is done by Process-@1-3\n",
+        .orders = {{"Task no @0-7", "Task no @0-7 is done by Process-@1-3", false}},
+        .min_seconds = 1.5,
+        .max_seconds = 3.9, /* one after the other they take 4 */
     },
     {
         .id = "notebook.01",
@@ -168,6 +210,15 @@ const struct example examples[] = {
                     false},
                    {"Worker received message: world", "Worker closing", false}},
         .runs = 20,
+    },
+    {
+        .id = "notebook.05",
+        .rule = RULE_LINES,
+        .expected = "Processed by worker @0-2: hello\n"
+                    "Processed by worker @0-2: world\n"
+                    "Worker 0 closing\n"
+                    "Worker 1 closing\n"
+                    "Worker 2 closing\n",
     },
     {
         .id = "basics.01",
@@ -225,6 +276,11 @@ const struct example examples[] = {
     {
         .id = "quick_guide.07",
         .expected = "@cpus\n",
+    },
+    {
+        .id = "quick_guide.09",
+        .expected = "[1, 2, 3]\n",
+        .runs = 20,
     },
     {
         .id = "quick_guide.10",

@@ -89,7 +89,7 @@ static void turn_of_both(struct kill_worker *me)
         consume(me);
 }
 
-/* ---- those who live --------------------------------------------------------------------------- */
+/* ---- those who live -------------------------------------------------------------------------- */
 
 static void (*work_of_the_living)(struct kill_worker *me);
 
@@ -121,7 +121,7 @@ static void let_go(void)
         take_any();
 }
 
-/* ---- the end ---------------------------------------------------------------------------------- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 /* What is left is taken too, by the harness. */
 static void drain(void)
@@ -285,7 +285,7 @@ static void test_only_consumers_die(void **state)
     torment(&mixed, consume, produce);
 }
 
-/* ---- one message, two sleepers ---------------------------------------------------------------- */
+/* ---- one message, two sleepers --------------------------------------------------------------- */
 
 static void make_empty(void)
 {

@@ -126,8 +126,8 @@ void messages_print(const char *name, const struct messages_sum *s, uint64_t con
 {
     print_message("| %-17s | messages put %" PRIu64 ", got %" PRIu64 " | torn %" PRIu64
                   ", doubled %" PRIu64 ", out of order %" PRIu64 ", invented %" PRIu64
-                  " | lost %" PRIu64 " with %" PRIu64 " consumers killed | got unacknowledged %" PRIu64
-                  " | worst gap %.1f ms |\n",
+                  " | lost %" PRIu64 " with %" PRIu64
+                  " consumers killed | got unacknowledged %" PRIu64 " | worst gap %.1f ms |\n",
                   name, s->acknowledged, s->got, s->torn, s->doubled, s->disordered, s->invented,
                   s->lost, consumers_killed, s->unacknowledged, worst_gap * 1e3);
 }

@@ -232,6 +232,12 @@ static void test_processes(void **state)
     steps_run_all(steps_processes, steps_processes_count);
 }
 
+static void test_queue(void **state)
+{
+    (void)state;
+    steps_run_all(steps_queue, steps_queue_count);
+}
+
 static void test_every_step_killed_somebody(void **state)
 {
     (void)state;
@@ -256,6 +262,7 @@ int main(void)
         support_test("waits", test_waits),
         support_test("memory", test_memory),
         support_test("processes", test_processes),
+        support_test("queue", test_queue),
         support_test("every step killed somebody", test_every_step_killed_somebody),
     };
     steps_stage = kill_shared(sizeof *steps_stage);

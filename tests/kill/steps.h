@@ -57,7 +57,9 @@ void steps_await_actor(void);
 void steps_set(int flag);
 void steps_await(int flag);
 
-extern const struct scenario steps_locks[], steps_waits[], steps_memory[], steps_processes[];
-extern const size_t steps_locks_count, steps_waits_count, steps_memory_count, steps_processes_count;
+extern const struct scenario steps_locks[], steps_waits[], steps_memory[], steps_processes[],
+    steps_queue[];
+extern const size_t steps_locks_count, steps_waits_count, steps_memory_count, steps_processes_count,
+    steps_queue_count;
 
 #endif

@@ -1,9 +1,39 @@
 /* Python's TestStdinBadfiledescriptor: standard streams around a start. */
 #include "parity.h"
 
+#include <mp/queues.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+static int get_of_empty(void *arg)
+{
+    assert_mp_error(mp_queue_get_nowait(arg, NULL), MP_EEMPTY);
+    return 0;
+}
+
+/* It makes the queue, and its child asks it. */
+static int ask_an_empty_queue_in_a_child(void *arg)
+{
+    (void)arg;
+    mp_queue *queue;
+    mp_process *process;
+    assert_mp_result(mp_queue_create(&queue, 0), 0);
+    assert_mp_result(mp_process_create(&process, get_of_empty, queue, 0, NULL), 0);
+    assert_mp_result(mp_process_start(process), 0);
+    finish_process_with(process, 0);
+    mp_queue_destroy(queue);
+    return 0;
+}
+
+static void test_queue_in_process(void **state)
+{
+    (void)state;
+    mp_process *process;
+    assert_mp_result(mp_process_create(&process, ask_an_empty_queue_in_a_child, NULL, 0, NULL), 0);
+    assert_mp_result(mp_process_start(process), 0);
+    finish_process_with(process, 0);
+}
 
 static bool is_the_null_device(int fd)
 {
@@ -94,8 +124,10 @@ static void test_flushing(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
+        support_test("TestStdinBadfiledescriptor.test_queue_in_process: a queue of a child's own",
+                     test_queue_in_process),
         support_test("TestStdinBadfiledescriptor.test_queue_in_process: a process in a process, "
-                     "with closed streams too (the queue apart)",
+                     "with closed streams too",
                      test_process_in_process),
         support_test("TestStdinBadfiledescriptor.test_flushing: nothing is written twice",
                      test_flushing),

@@ -18,8 +18,7 @@ static void test_too_short_leaves_the_message_first(void **state)
         memset(buf, 'x', 300001);
         for (int again = 0; again < 3; again++) {
             n = 0;
-            assert_mp_error(mp_queue_get_bytes_into(q, buf, size - 1, &n, MP_NOWAIT),
-                            MP_ETOOSHORT);
+            assert_mp_error(mp_queue_get_bytes_into(q, buf, size - 1, &n, MP_NOWAIT), MP_ETOOSHORT);
             check(n == size && buf[0] == 'x');
             check(mp_error_detail()[0] != '\0');
         }

@@ -1,6 +1,7 @@
 /* The ring: any mix of sizes across its segments, growth, what it costs, and what comes back. */
 #include "queue_kit.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -128,8 +129,8 @@ static void test_a_message_of_more_than_2_gib_comes_whole(void **state)
     (void)state;
     support_time_limit(200);
     size_t size = ((size_t)2 << 30) + 12345;
-    char *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
-                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    char *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                   -1, 0);
     check(p != MAP_FAILED);
     for (size_t i = 0; i < size; i += 1000003)
         message_write(p + i, i + 100 < size ? 100 : size - i, 1, (uint32_t)(i / 1000003));
@@ -216,6 +217,39 @@ static void test_a_sweep_leaves_what_is_needed(void **state)
     mp_queue_destroy(q);
 }
 
+static void die_when_linked(const char *name)
+{
+    if (strcmp(name, "ring.linked") == 0)
+        (void)raise(SIGKILL);
+}
+
+static int put_until_dead(void *arg)
+{
+    uint64_t me;
+    check(mp__self_word(&me) == 0);
+    mp__step_hook = die_when_linked;
+    for (uint32_t i = 0;; i++)
+        put_message(arg, 4000, 1, i);
+    return 1;
+}
+
+/* The sweep judges a piece, and frees it later: what a producer may begin to use in between must
+   live. */
+static void test_a_segment_linked_by_the_dead_is_for_the_next_producer(void **state)
+{
+    (void)state;
+    mp_queue *q = new_queue(0);
+    assert_int_equal(child_wait(child_fork(put_until_dead, q)), -SIGKILL);
+    struct mp__heap_count dead = heap_count();
+    uint32_t n = (uint32_t)assert_mp_ok(mp_queue_qsize(q));
+    put_message(q, 4000, 1, n);
+    struct mp__heap_count now = heap_count();
+    check(now.runs == dead.runs);
+    for (uint32_t i = 0; i <= n; i++)
+        get_message(q, 4000, 1, i);
+    mp_queue_destroy(q);
+}
+
 static int fill_and_leave(void *arg)
 {
     struct mp__heap_count *count = arg;
@@ -228,8 +262,8 @@ static int fill_and_leave(void *arg)
 static void test_the_creators_end_frees_nothing(void **state)
 {
     (void)state;
-    struct mp__heap_count *in_child = mmap(NULL, sizeof *in_child, PROT_READ | PROT_WRITE,
-                                           MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct mp__heap_count *in_child =
+        mmap(NULL, sizeof *in_child, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     check(in_child != MAP_FAILED);
     child_must_succeed(fill_and_leave, in_child);
     struct mp__heap_count now = heap_count();
@@ -253,6 +287,8 @@ int main(int argc, char **argv)
                      test_a_million_small_items_cost_twice_their_bytes_at_most),
         support_test("destroy frees what is in it", test_destroy_frees_what_is_in_it),
         support_test("a sweep leaves what is needed", test_a_sweep_leaves_what_is_needed),
+        support_test("a segment linked by the dead is for the next producer",
+                     test_a_segment_linked_by_the_dead_is_for_the_next_producer),
         support_test("the creator's end frees nothing", test_the_creators_end_frees_nothing),
     };
     if (argc > 1 && strcmp(argv[1], "huge") == 0)

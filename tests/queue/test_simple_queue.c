@@ -211,7 +211,6 @@ static void test_bad_arguments_are_refused(void **state)
     mp_event_destroy(event);
 }
 
-
 static int make_one_and_send_it(void *arg)
 {
     mp_simple_queue *q = new_simple();
