@@ -295,8 +295,8 @@ MP_API bool mp_simple_queue_empty(mp_simple_queue *queue);
 /**
  * Give the descriptor that is readable while there are messages, to poll and not to read.
  * Python: SimpleQueue._reader.fileno()
- * Does not wait. It stays the queue's. A killed caller of put or get may leave it readable without
- * a message; ask mp_simple_queue_empty before a get that must not wait.
+ * Does not wait. It stays the queue's. A killed caller of get may leave it wrong until the next put
+ * or get; ask mp_simple_queue_empty before a get that must not wait, and do not poll for ever.
  * Returns the descriptor; MP_ECLOSED (OSError) after close; MP_ESTATE in a process that did not
  * inherit it.
  */

@@ -14,13 +14,12 @@ struct mp_simple_queue {
 /* local.c: private to each process. */
 struct mp__local {
     struct mp__local *next;
-    const mp_queue *q;
-    uint32_t serial;
+    _Atomic uint64_t key; /* whose it is: serial << 32 | address / 64 */
     atomic_bool closed;
-    int fds[2]; /* a simple queue's pipe, else -1 */
+    atomic_int fds[2]; /* a simple queue's pipe, else -1 */
 };
 struct mp__local *mp__local_find(const mp_queue *q);
-struct mp__local *mp__local_make(const mp_queue *q);
+struct mp__local *mp__local_make(const mp_queue *q, const int fds[2]); /* fds: may be NULL */
 bool mp__queue_is_closed(const mp_queue *q);
 
 /* A queue of either kind, made but not published. */
@@ -47,7 +46,6 @@ struct mp__taking {
     size_t size, limit, count;
 };
 int mp__queue_get(mp_queue *q, struct mp__taking *taking, mp__moment until);
-
 
 void mp__queue_wait_register(void); /* queue_wait.c */
 /* Sleeps until there may be messages, at most a slice; takes none. */

@@ -51,14 +51,11 @@ int mp_simple_queue_create(mp_simple_queue **out)
         pipe_close(fds);
         return mp__fail(rc);
     }
-    struct mp__local *local = mp__local_make(q);
-    if (local == NULL) {
+    if (mp__local_make(q, fds) == NULL) {
         pipe_close(fds);
         mp__object_discard(q);
         return mp__fail(-ENOMEM);
     }
-    local->fds[0] = fds[0];
-    local->fds[1] = fds[1];
     mp__object_publish(q, MP__KIND_SIMPLE_QUEUE);
     *out = (mp_simple_queue *)(void *)q;
     return 0;
@@ -165,11 +162,15 @@ int mp_simple_queue_close(mp_simple_queue *q)
         return mp__fail(rc);
     struct mp__local *local = mp__local_find(&q->queue);
     if (local == NULL)
-        local = mp__local_make(&q->queue);
+        local = mp__local_make(&q->queue, NULL);
     if (local == NULL)
         return mp__fail(-ENOMEM);
-    if (!atomic_exchange(&local->closed, true))
-        pipe_close(local->fds);
+    atomic_store(&local->closed, true);
+    for (int i = 0; i < 2; i++) {
+        int fd = atomic_exchange(&local->fds[i], -1);
+        if (fd >= 0)
+            close(fd);
+    }
     return 0;
 }
 

@@ -17,7 +17,7 @@ static mp_queue *queue;
 static mqd_t mq;
 static unsigned pairs;
 static size_t size;
-static unsigned char *message;
+static unsigned char message[LARGE]; /* each process has its own once it has written there */
 
 /* The first half of a team puts, the other half gets. A producer ends with an empty message, a
    consumer at the first one it meets. */
@@ -87,7 +87,6 @@ static uint64_t object_body(struct bench_team *team, unsigned index)
 static uint64_t mq_body(struct bench_team *team, unsigned index)
 {
     uint64_t n = 0;
-    char buf[SMALL];
     if (is_producer(index)) {
         while (!bench_is_over(team))
             bench_check(mq_send(mq, (const char *)message, size, 0) == 0);
@@ -95,7 +94,7 @@ static uint64_t mq_body(struct bench_team *team, unsigned index)
         return 0;
     }
     for (;; n++) {
-        ssize_t got = mq_receive(mq, buf, sizeof buf, NULL);
+        ssize_t got = mq_receive(mq, (char *)message, SMALL, NULL);
         if (got == 0)
             return n;
         bench_check(got == (ssize_t)size);
@@ -289,7 +288,6 @@ int main(int argc, char **argv)
         {"64 B, put and get alone", pair_alone, NULL, NULL, 0, 0},
         {"small int, put and get alone", object_alone, NULL, "queue_alone", 0, 20},
     };
-    message = bench_map_shared(LARGE);
     slots = bench_map_shared(sizeof *slots);
     return bench_main(argc, argv, rows, sizeof rows / sizeof *rows);
 }

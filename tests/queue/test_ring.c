@@ -114,11 +114,12 @@ static void test_messages_up_to_64_mib_come_whole(void **state)
     struct mp__heap_count before = heap_count();
     struct mp__heap_count empty = with_an_empty_queue(&q);
     for (size_t size = 1; size <= (size_t)64 << 20; size *= 4)
-        for (size_t d = 0; d < 3; d++)
+        for (size_t d = 0; d < 3; d++) {
             put_message(q, size + d - 1, 1, (uint32_t)(size + d));
-    for (size_t size = 1; size <= (size_t)64 << 20; size *= 4)
-        for (size_t d = 0; d < 3; d++)
+            put_message(q, size / 4 + d, 2, (uint32_t)(size + d));
             get_message(q, size + d - 1, 1, (uint32_t)(size + d));
+            get_message(q, size / 4 + d, 2, (uint32_t)(size + d));
+        }
     keeps_at_most_two_segments(&empty);
     mp_queue_destroy(q);
     heap_is_as_before(&before);
@@ -135,6 +136,11 @@ static void test_a_message_of_more_than_2_gib_comes_whole(void **state)
     for (size_t i = 0; i < size; i += 1000003)
         message_write(p + i, i + 100 < size ? 100 : size - i, 1, (uint32_t)(i / 1000003));
     mp_queue *q = new_queue(0);
+    struct mp__heap_count count = heap_count();
+    if (count.free_granules * (size_t)SEGMENT_BYTES < size + SEGMENT_BYTES) {
+        print_message("skipped: the arena is smaller than 2 GiB here\n");
+        skip();
+    }
     assert_mp_result(mp_queue_put_bytes(q, p, size, MP_FOREVER), 0);
     put_message(q, 16, 1, 2);
     check(munmap(p, size) == 0);
