@@ -48,7 +48,6 @@ struct mp__taking {
 };
 int mp__queue_get(mp_queue *q, struct mp__taking *taking, mp__moment until);
 
-
 void mp__queue_wait_register(void); /* queue_wait.c */
 /* Sleeps until there may be messages, at most a slice; takes none. */
 void mp__queue_park(mp_queue *q, mp__moment until);
