@@ -68,7 +68,6 @@ static int array_print(mp_array *array, FILE *out, const char *end)
     const void *p = mp__data_ptr(&array->data);
     if (typecode == 0)
         return mp__failf(MP_ETYPE, "an array of structs has no text form");
-    bool failed_before = ferror(out) != 0;
     errno = 0;
     if (typecode == 'c')
         mp__bytes_print(out, p, length);
@@ -82,7 +81,7 @@ static int array_print(mp_array *array, FILE *out, const char *end)
         putc(']', out);
     }
     fputs(end, out);
-    return ferror(out) && !failed_before ? mp__fail(errno != 0 ? -errno : -EIO) : 0;
+    return ferror(out) ? mp__fail(errno != 0 ? -errno : -EIO) : 0;
 }
 
 int mp_array_print(mp_array *array, FILE *stream)
