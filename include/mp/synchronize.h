@@ -327,7 +327,7 @@ MP_API int mp_condition_release(mp_condition *condition);
  * Give up the lock, wait for a notification, and take the lock again.
  * Python: Condition.wait(timeout=None)
  * Gives up all levels of an RLock and takes as many back, after a timeout too, however long that
- * takes; only after MP_ECLOSED it is not held. Another process may have changed things again.
+ * takes; after MP_ECLOSED a lock of your own is held, one of the condition's own has ended with it.
  * Returns 0; MP_RECOVERED, before MP_ETIMEOUT, if a holder of the lock ended meanwhile: look at
  * the data again; MP_ETIMEOUT (False); MP_ESTATE (AssertionError) unless this thread holds the
  * lock; -EAGAIN (OSError) for the 513th waiter. A caller killed inside is forgotten, and what was

@@ -220,8 +220,9 @@ static int barrier_wait(const struct mp__ref *ref, mp__owner me, mp__moment unti
         mp__step("barrier.coming");
         uint32_t place = state_of(seen) == OPEN ? place_take(b, k, me) : b->object.detail;
         int outcome = place + 1 == b->object.detail ? meeting_end(b, seen) : 0;
+        /* without a place there is nothing to be late for: this meeting is complete */
         if (outcome == 0)
-            outcome = meeting_await(ref, k, until);
+            outcome = meeting_await(ref, k, place < b->object.detail ? until : MP__NEVER);
         if (outcome < 0)
             return outcome;
         if (place < b->object.detail)

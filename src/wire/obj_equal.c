@@ -259,9 +259,11 @@ static size_t keys_find(const struct keys *keys, const mp_obj *key)
     return SIZE_MAX;
 }
 
+/* Of equal keys the last one. One that holds a NaN is found nowhere, and counts as well. */
 static bool keys_has_last(const struct keys *keys, size_t i)
 {
-    return keys_find(keys, &keys->o->items[i * keys->stride]) == i;
+    size_t found = keys_find(keys, &keys->o->items[i * keys->stride]);
+    return found == i || found == SIZE_MAX;
 }
 
 static void keys_begin(struct keys *keys, const mp_obj *o)

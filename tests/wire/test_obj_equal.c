@@ -25,6 +25,9 @@ static void test_numbers_are_equal_by_value(void **state)
     check_equal(MP(2), MP_TRUE, false);
     check_equal(MP(0.5), MP(0), false);
     check_equal(MP((double)NAN), MP((double)NAN), false);
+    check_equal(MP_SET((double)NAN), MP_SET(1), false);
+    check_equal(MP_SET((double)NAN), MP_SET((double)NAN), false);
+    check_equal(MP_DICT((double)NAN, 1), MP_DICT(2, 1), false);
     check_equal(MP((double)INFINITY), MP((double)INFINITY), true);
     check_equal(MP((double)INFINITY), MP(INT64_MAX), false);
     check_equal(MP(1), MP("1"), false);
