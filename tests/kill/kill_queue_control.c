@@ -116,9 +116,9 @@ static void turn_without_locks(struct kill_worker *me)
         consume(me, false);
 }
 
-static void test_the_books_show_what_a_ring_without_locks_does(void **state)
+/* One run; true if the books show both what came wrong and what did not come. */
+static bool books_show_faults(void)
 {
-    (void)state;
     struct kill_result result;
     struct messages_sum sum;
     const struct kill_plan plan = {.workers = WORKERS, .kills = 5, .turn = turn_without_locks};
@@ -128,9 +128,18 @@ static void test_the_books_show_what_a_ring_without_locks_does(void **state)
     kill_run(&plan, &result);
     messages_count(&sum);
     messages_print("control: no locks", &sum, 0, result.worst_stall);
-    assert_true(sum.torn + sum.doubled + sum.invented > 0);
-    assert_true(sum.lost > 0);
     ring_end();
+    return sum.torn + sum.doubled + sum.invented > 0 && sum.lost > 0;
+}
+
+/* On a busy machine two of the workers may not run at the same time in a whole run. */
+static void test_the_books_show_what_a_ring_without_locks_does(void **state)
+{
+    (void)state;
+    bool shown = false;
+    for (int run = 0; run < 50 && !shown; run++)
+        shown = books_show_faults();
+    assert_true(shown);
 }
 
 int main(void)
