@@ -86,6 +86,8 @@ static int open_pipe_without_streams(void *arg)
         check(fcntl(fd, F_GETFD) < 0);
     send_text(b, "still a pipe");
     expect_text(a, "still a pipe");
+    mp_connection_destroy(a);
+    mp_connection_destroy(b);
     return 0;
 }
 
