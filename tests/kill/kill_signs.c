@@ -278,6 +278,7 @@ static pid_t fork_with_number(pid_t wanted)
 static void test_another_process_with_the_number_of_the_dead_is_not_it(void **state)
 {
     (void)state;
+    need_start_times();
     pid_t pid = holder_start(NULL);
     kill_nap(30000); /* start times are counted in hundredths of a second */
     assert_int_equal(kill(pid, SIGKILL), 0);
