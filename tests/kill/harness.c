@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -50,6 +51,22 @@ void *kill_shared(size_t size)
     check(p != MAP_FAILED);
     memset(p, 0, size);
     return p;
+}
+
+void kill_reap_orphans(void)
+{
+    int status = 0;
+    check(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0);
+    pid_t parent = getpid(), child = fork(), ended;
+    check(child >= 0);
+    if (child == 0) {
+        check(prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0 && getppid() == parent);
+        return;
+    }
+    do
+        ended = waitpid(-1, &status, 0);
+    while (ended != child);
+    _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 }
 
 void kill_prepare(void)

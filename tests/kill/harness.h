@@ -70,6 +70,9 @@ struct kill_result {
 
 /* Makes the board, empty, and a new random sequence; once per test. */
 void kill_prepare(void);
+/* The caller goes on in a child; the first process stands in for an init that may be slow: it reaps at
+   once what is orphaned below it, and leaves with the child's result. Before all else in main. */
+void kill_reap_orphans(void);
 /* How many kills were asked for: LIBMP_TEST_KILLS, else `usual`; sets the time limit to match. */
 int kill_count(int usual);
 /* Memory that is shared with all processes started later and that libmp knows nothing of. */

@@ -49,6 +49,8 @@ bool steps_died_at(const char *name);
 
 /* In partners(): starts one; it must leave with 0 within the bound. */
 pid_t steps_partner(int (*body)(void *), void *arg);
+/* In partners(): starts one that another partner may kill. */
+pid_t steps_victim(int (*body)(void *), void *arg);
 /* The same, and returns once it is parked at a step, in the kernel. */
 pid_t steps_parked_partner(int (*body)(void *), void *arg);
 /* In a partner: until the actor sleeps at a step, or is gone. */
