@@ -153,12 +153,18 @@ static void self_become(mp__owner owner)
     atomic_store_explicit(&mp__self->owner, owner, memory_order_release);
 }
 
-int mp__life_adopt(mp__owner owner)
+bool mp__life_file_is_ours(void)
+{
+    return mp__lifefile_is_ours(&mp__life);
+}
+
+int mp__life_adopt(mp__owner owner, bool file_is_ours)
 {
     unsigned index = owner_slot(owner);
     struct mp__slot *slot = &mp__slots()[index];
     /* a process that entered by itself may hold the byte for a moment, to find the slot taken */
-    for (int tries = 0; !mp__lifefile_hold(&mp__life, index) && tries < 10000; tries++)
+    for (int tries = 0; file_is_ours && !mp__lifefile_hold(&mp__life, index) && tries < 10000;
+         tries++)
         mp_sleep(0.0001);
     mp__step("life.held");
     int32_t none = 0; /* the starter knows the number by which others see this process */
@@ -191,11 +197,12 @@ static bool slot_enter(unsigned index, mp__owner owner)
 int mp__life_enter(void)
 {
     unsigned first = slot_first();
+    bool file_is_ours = mp__life_file_is_ours();
     for (unsigned i = 0; i < 2 * MP__SLOTS; i++) {
         unsigned index = (first + i) & (MP__SLOTS - 1);
         if (state_of(atomic_load(&mp__slots()[index].word)) != SLOT_FREE && i < MP__SLOTS)
             continue;
-        if (!mp__lifefile_hold(&mp__life, index))
+        if (file_is_ours && !mp__lifefile_hold(&mp__life, index))
             continue;
         mp__step("life.entering");
         mp__owner owner = slot_claim(index, 0, SLOT_STARTING, i >= MP__SLOTS);

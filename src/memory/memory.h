@@ -89,8 +89,11 @@ static inline mp__owner mp__self_owner(void)
 
 int mp__life_take(mp__owner starter, mp__owner *out); /* MP_ENOSLOT when all are taken */
 void mp__life_started(mp__owner owner, pid_t pid);    /* the parent, after the fork */
-int mp__life_adopt(mp__owner owner);                  /* the child itself; MP_ESTATE: too late */
-void mp__life_release(mp__owner owner);               /* whoever reaped it, or could not fork */
+/* The child itself; MP_ESTATE: too late. The life file is looked at before the fork, as in the child
+   each page that is touched has to be fetched. */
+int mp__life_adopt(mp__owner owner, bool file_is_ours);
+bool mp__life_file_is_ours(void);
+void mp__life_release(mp__owner owner); /* whoever reaped it, or could not fork */
 bool mp__dead(mp__owner owner);
 bool mp__gone(mp__owner owner); /* dead and reaped: no system call */
 unsigned mp__life_count(void);

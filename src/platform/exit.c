@@ -6,6 +6,11 @@
 
 static void (*last_handler)(int status);
 
+void mp__exit_set_last(void (*last)(int status))
+{
+    last_handler = last;
+}
+
 #ifdef __GLIBC__
 static void exit_with_status(int status, void *unused)
 {
@@ -13,10 +18,8 @@ static void exit_with_status(int status, void *unused)
     last_handler(status & 0xff); /* glibc hands on what exit was given */
 }
 
-int mp__exit_register(void (*last)(int status))
+int mp__exit_register_last(void)
 {
-    if (last_handler != last)
-        last_handler = last;
     return on_exit(exit_with_status, NULL) == 0 ? 0 : -ENOMEM;
 }
 #else
@@ -25,9 +28,8 @@ static void exit_without_status(void)
     last_handler(-1);
 }
 
-int mp__exit_register(void (*last)(int status))
+int mp__exit_register_last(void)
 {
-    last_handler = last;
     return atexit(exit_without_status) == 0 ? 0 : -ENOMEM;
 }
 #endif

@@ -116,9 +116,25 @@ __attribute__((constructor(101))) static void input_note(void)
     input_is_stdin = fcntl(STDIN_FILENO, F_GETFD) >= 0;
 }
 
+/* /dev/null, opened by the parent once: in a child the opening costs several times a dup2. */
+static struct {
+    int fd;
+    uint64_t device, inode;
+} empty_input = {.fd = -1};
+
+static void empty_input_ensure(void)
+{
+    if (!input_is_stdin || mp__fd_is(empty_input.fd, empty_input.device, empty_input.inode))
+        return;
+    empty_input.fd = mp__fd_raise(open("/dev/null", O_RDONLY | O_CLOEXEC), MP__FD_FLOOR_KEPT);
+    if (empty_input.fd >= 0 &&
+        mp__fd_note(empty_input.fd, &empty_input.device, &empty_input.inode) != 0)
+        empty_input.fd = -1;
+}
+
 static void input_replace(void)
 {
-    if (!input_is_stdin)
+    if (!input_is_stdin || (empty_input.fd >= 0 && dup2(empty_input.fd, STDIN_FILENO) >= 0))
         return;
     close(STDIN_FILENO);
     int fd = open("/dev/null", O_RDONLY);
@@ -143,6 +159,7 @@ pid_t mp__fork(sigset_t *mask)
 {
     sigset_t all;
     sigfillset(&all);
+    empty_input_ensure();
     stdio_hold();
     pthread_sigmask(SIG_SETMASK, &all, mask);
     pid_t pid = fork();

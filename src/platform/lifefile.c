@@ -10,13 +10,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Above what programs open first, and low: a descriptor at a high number makes every fork dearer
-   (measured: one at 4096 by a quarter). */
-#define FD_FLOOR 64
-
 int mp__lifefile_keep(struct mp__lifefile *file, int fd)
 {
-    int raised = mp__fd_raise(fd, FD_FLOOR);
+    int raised = mp__fd_raise(fd, MP__FD_FLOOR_KEPT);
     int rc = raised < 0 ? raised : mp__fd_note(raised, &file->device, &file->inode);
     file->fd = rc == 0 ? raised : -1;
     return rc;
@@ -56,16 +52,13 @@ static struct flock byte_lock(unsigned number)
     return lock;
 }
 
-static bool file_is_ours(const struct mp__lifefile *file)
+bool mp__lifefile_is_ours(const struct mp__lifefile *file)
 {
     return mp__fd_is(file->fd, file->device, file->inode);
 }
 
-/* Without its descriptor a process has no byte; its start time speaks for it. */
 bool mp__lifefile_hold(const struct mp__lifefile *file, unsigned number)
 {
-    if (!file_is_ours(file))
-        return true;
     struct flock lock = byte_lock(number);
     int rc;
     do
@@ -76,7 +69,7 @@ bool mp__lifefile_hold(const struct mp__lifefile *file, unsigned number)
 
 void mp__lifefile_drop(const struct mp__lifefile *file, unsigned number)
 {
-    if (!file_is_ours(file))
+    if (!mp__lifefile_is_ours(file))
         return;
     struct flock lock = byte_lock(number);
     lock.l_type = F_UNLCK;
@@ -87,8 +80,8 @@ enum mp__sign mp__lifefile_look(const struct mp__lifefile *file, unsigned number
 {
     struct flock lock = byte_lock(number);
     if (fcntl(file->fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK)
-        return file_is_ours(file) ? MP__SIGN_HELD : MP__SIGN_UNKNOWN;
-    return file_is_ours(file) ? MP__SIGN_FREE : MP__SIGN_UNKNOWN;
+        return mp__lifefile_is_ours(file) ? MP__SIGN_HELD : MP__SIGN_UNKNOWN;
+    return mp__lifefile_is_ours(file) ? MP__SIGN_FREE : MP__SIGN_UNKNOWN;
 }
 
 bool mp__process_is_gone(pid_t pid)

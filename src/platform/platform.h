@@ -75,6 +75,9 @@ int mp__entropy(void *p, size_t size);
 /* Moves a descriptor that a call just returned to a free number from `floor` on, if one is allowed,
    and sets close-on-exec. Returns the code of that call if it failed; never 0 to 2. */
 int mp__fd_raise(int fd, int floor);
+/* Of those that are kept: above what programs open first, and low, as a descriptor at a high number
+   makes every fork dearer (measured: one at 4096 by a quarter). */
+#define MP__FD_FLOOR_KEPT 64
 #define MP__FD_FLOOR 3 /* above the standard streams, which a program may have closed */
 /* Both of a pair, or neither. */
 int mp__fd_raise_pair(int fd[2]);
@@ -103,7 +106,10 @@ enum mp__sign { MP__SIGN_HELD, MP__SIGN_FREE, MP__SIGN_UNKNOWN };
 int mp__lifefile_open(struct mp__lifefile *file);
 int mp__lifefile_open_temporary(struct mp__lifefile *file); /* its portable form */
 int mp__lifefile_keep(struct mp__lifefile *file, int fd);   /* of what was just opened */
-bool mp__lifefile_hold(const struct mp__lifefile *file, unsigned number); /* false: taken */
+/* Without its descriptor a process has no byte; its start time speaks for it. */
+bool mp__lifefile_is_ours(const struct mp__lifefile *file);
+/* Of a file that is ours. False: taken. */
+bool mp__lifefile_hold(const struct mp__lifefile *file, unsigned number);
 void mp__lifefile_drop(const struct mp__lifefile *file, unsigned number);
 enum mp__sign mp__lifefile_look(const struct mp__lifefile *file, unsigned number);
 
@@ -119,7 +125,8 @@ bool mp__process_is_gone(pid_t pid); /* ended and not reaped by this process, or
 
 /* fork() with stdio flushed before, no FILE locked, all signals blocked from before the fork in
    both processes (*mask is the mask to restore), and in the child nothing left in the buffers of
-   stdin, stdout and stderr, and /dev/null for stdin. */
+   stdin, stdout and stderr, and /dev/null for stdin, of which a descriptor is kept. Not for two
+   threads at once. */
 pid_t mp__fork(sigset_t *mask);
 void mp__stdio_flush(void); /* stdout and stderr */
 
@@ -144,8 +151,10 @@ bool mp__parent_await(pid_t parent, mp__moment until);
 int mp__parent_bind(pid_t parent);
 
 /* Runs `last` when this process exits, after all handlers registered later and before all
-   registered earlier; status is what the parent will see, or -1 where the system does not tell. */
-int mp__exit_register(void (*last)(int status));
+   registered earlier; status is what the parent will see, or -1 where the system does not tell.
+   To set it is a parent's part, so that its children have no page to fetch for it. */
+void mp__exit_set_last(void (*last)(int status));
+int mp__exit_register_last(void);
 
 /* This is the thread that main runs in, or in a forked child the one that forked. */
 bool mp__thread_is_first(void);

@@ -57,6 +57,7 @@ __attribute__((constructor(101))) static void hooks_set(void)
 {
     mp__self_name = name_of_this;
     mp__leave = leave;
+    mp__exit_set_last(child_last);
     mp__process_wait_register();
 }
 
@@ -81,20 +82,27 @@ static void siblings_forget(mp_process *siblings)
         mp__child_forget(&p->child);
 }
 
-static void child_run(mp_process *p, mp__owner owner, mp_process *siblings, pid_t parent,
-                      const sigset_t *mask)
+/* What a child is told of the parent it comes from. */
+struct origin {
+    pid_t parent;
+    mp_process *siblings;
+    bool life_file_is_ours;
+    sigset_t mask;
+};
+
+static void child_run(mp_process *p, const struct origin *origin)
 {
     mp__step("process.forked");
-    if (mp__life_adopt(owner) != 0)
+    if (mp__life_adopt(p->owner, origin->life_file_is_ours) != 0)
         _exit(1);
     mp__child_inside(&p->child);
-    siblings_forget(siblings);
+    siblings_forget(origin->siblings);
     mp__child_forget(&mp__process_current->child); /* the sentinel's side of the parent itself */
     mp__process_current = p;
-    if (mp__exit_register(child_last) != 0)
+    if (mp__exit_register_last() != 0)
         _exit(1);
-    pthread_sigmask(SIG_SETMASK, mask, NULL);
-    if (p->daemonic && mp__parent_bind(parent) != 0)
+    pthread_sigmask(SIG_SETMASK, &origin->mask, NULL);
+    if (p->daemonic && mp__parent_bind(origin->parent) != 0)
         _exit(1);
     leave(p->target(p->arg));
 }
@@ -103,8 +111,7 @@ static void child_run(mp_process *p, mp__owner owner, mp_process *siblings, pid_
 static int child_fork(mp_process *p, struct mp__registry *registry)
 {
     uint64_t me;
-    sigset_t mask;
-    pid_t parent = getpid();
+    struct origin origin = {.parent = getpid(), .siblings = registry->children};
     int rc = mp__self_word(&me);
     if (rc == 0)
         rc = mp__life_take(mp__owner_of(me), &p->owner);
@@ -115,11 +122,11 @@ static int child_fork(mp_process *p, struct mp__registry *registry)
         mp__life_release(p->owner);
         return rc;
     }
-    mp_process *siblings = registry->children;
-    parent_describe(p, parent);
-    pid_t pid = mp__fork(&mask);
+    origin.life_file_is_ours = mp__life_file_is_ours();
+    parent_describe(p, origin.parent);
+    pid_t pid = mp__fork(&origin.mask);
     if (pid == 0)
-        child_run(p, p->owner, siblings, parent, &mask);
+        child_run(p, &origin);
     int error = pid < 0 ? errno : 0;
     if (pid > 0) {
         mp__life_started(p->owner, pid);
@@ -128,7 +135,7 @@ static int child_fork(mp_process *p, struct mp__registry *registry)
         mp__life_release(p->owner);
         mp__child_forget(&p->child);
     }
-    pthread_sigmask(SIG_SETMASK, &mask, NULL);
+    pthread_sigmask(SIG_SETMASK, &origin.mask, NULL);
     return pid > 0 ? 0 : -error;
 }
 

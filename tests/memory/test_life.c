@@ -89,7 +89,7 @@ static struct signal_pipe ready, go;
 static int adopt_and_wait(void *arg)
 {
     mp__owner owner = *(mp__owner *)arg;
-    assert_mp_result(mp__life_adopt(owner), 0);
+    assert_mp_result(mp__life_adopt(owner, mp__life_file_is_ours()), 0);
     check(mp__self_owner() == owner);
     pipe_tell(&ready, 'r');
     (void)pipe_await(&go);
@@ -121,7 +121,7 @@ static void test_a_slot_is_the_childs_until_it_ends(void **state)
 
 static int adopt_too_late(void *arg)
 {
-    assert_mp_error(mp__life_adopt(*(mp__owner *)arg), MP_ESTATE);
+    assert_mp_error(mp__life_adopt(*(mp__owner *)arg, mp__life_file_is_ours()), MP_ESTATE);
     check(mp__self_owner() == 0);
     return 0;
 }

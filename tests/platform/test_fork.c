@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <wchar.h>
@@ -137,6 +138,50 @@ static void test_what_the_parent_has_read_ahead_stays_with_the_parent(void **sta
     child_must_succeed(read_fork_read, NULL);
 }
 
+static bool is_null_device(int fd)
+{
+    struct stat st, wanted;
+    return fstat(fd, &st) == 0 && stat("/dev/null", &wanted) == 0 && st.st_ino == wanted.st_ino &&
+           st.st_dev == wanted.st_dev;
+}
+
+static void fork_reads_nothing(void)
+{
+    sigset_t mask;
+    char byte;
+    pid_t pid = mp__fork(&mask);
+    if (pid == 0)
+        _exit(is_null_device(STDIN_FILENO) && read(STDIN_FILENO, &byte, 1) == 0 ? 0 : 1);
+    check(end_of_fork(pid, &mask) == 0);
+}
+
+/* The application closes what it did not open, and another file gets its number. */
+static int lose_the_kept_one(void *arg)
+{
+    (void)arg;
+    FILE *file = tmpfile();
+    int lost = 0;
+    check(file != NULL && fputs("xyz", file) >= 0 && fflush(file) == 0);
+    check(dup2(fileno(file), STDIN_FILENO) == STDIN_FILENO);
+    fork_reads_nothing();
+    for (int fd = MP__FD_FLOOR_KEPT; fd < 256; fd++)
+        if (is_null_device(fd)) {
+            check(dup2(fileno(file), fd) == fd);
+            lost++;
+        }
+    check(lost == 1);
+    check(lseek(STDIN_FILENO, 0, SEEK_SET) == 0);
+    fork_reads_nothing();
+    check(getchar() == 'x');
+    return 0;
+}
+
+static void test_a_child_has_no_input_though_the_kept_descriptor_is_lost(void **state)
+{
+    (void)state;
+    child_must_succeed(lose_the_kept_one, NULL);
+}
+
 /* ---- many threads -------------------------------------------------------------------------- */
 
 static atomic_bool over;
@@ -246,10 +291,17 @@ int main(int argc, char **argv)
                      test_wide_text_is_written_once_and_first_too),
         support_test("fork: what the parent has read ahead stays with the parent",
                      test_what_the_parent_has_read_ahead_stays_with_the_parent),
+        support_test("fork: a child has no input though the kept descriptor is lost",
+                     test_a_child_has_no_input_though_the_kept_descriptor_is_lost),
         support_test("fork: among printing threads no child hangs and no line is doubled",
                      test_forks_among_printing_threads_neither_hang_nor_double_a_line),
     };
     if (argc > 1)
         forks = strtol(argv[1], NULL, 10);
+    sigset_t mask;
+    pid_t pid = mp__fork(&mask); /* the first one keeps a descriptor */
+    if (pid == 0)
+        _exit(0);
+    check(end_of_fork(pid, &mask) == 0);
     return support_run("fork", tests);
 }

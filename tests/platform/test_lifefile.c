@@ -162,7 +162,7 @@ static void test_another_file_in_its_place_is_not_believed(void **state)
     check(pipe_await(&ready) == 'h');
     check(mp__lifefile_look(&life, 7) == MP__SIGN_UNKNOWN);
     check(mp__lifefile_look(&life, 8) == MP__SIGN_UNKNOWN);
-    check(mp__lifefile_hold(&life, 8));
+    check(!mp__lifefile_is_ours(&life));
     pipe_tell(&go, 'g');
     end_holder(pid);
     check(child_wait(stranger) == 0);
