@@ -25,13 +25,9 @@ static const char *main_process(void)
 
 const char *(*mp__self_name)(void) = main_process;
 
-static bool wiped_by_system;
-
 /* Zeroed mutexes are free ones wherever the system wipes pages. */
 static void self_reset(void)
 {
-    if (wiped_by_system)
-        return;
     memset((void *)mp__self, 0, sizeof *mp__self);
     pthread_mutex_init(&mp__self->lock, NULL);
     pthread_mutex_init(&mp__self->threads_lock, NULL);
@@ -54,7 +50,7 @@ static void thread_ended(void *unused)
 /* Before main, so that no fork and no thread can come between its steps. */
 __attribute__((constructor(101))) static void self_make(void)
 {
-    mp__self = mp__map_wiped(sizeof *mp__self, self_reset, &wiped_by_system);
+    mp__self = mp__map_wiped(sizeof *mp__self, self_reset);
     if (mp__self == NULL) {
         mp__self = &self_fallback;
         pthread_atfork(NULL, NULL, self_reset);

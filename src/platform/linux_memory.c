@@ -31,14 +31,14 @@ void mp__map_release(void *p, size_t size)
     munmap(p, size);
 }
 
-void *mp__map_wiped(size_t size, void (*reset)(void), bool *wiped)
+void *mp__map_wiped(size_t size, void (*reset)(void))
 {
     void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED)
         return NULL;
-    /* covers _Fork and raw clone too; where it is refused (some emulators) the handler remains */
-    *wiped = madvise(p, size, MADV_WIPEONFORK) == 0;
-    pthread_atfork(NULL, NULL, reset);
+    /* covers _Fork and raw clone too; some emulators refuse it */
+    if (madvise(p, size, MADV_WIPEONFORK) != 0)
+        pthread_atfork(NULL, NULL, reset);
     return p;
 }
 

@@ -61,9 +61,9 @@ void *mp__map_shared(size_t size);
 void mp__map_punch(void *p, size_t size); /* may give the pages back; contents become unknown */
 void mp__map_release(void *p, size_t size);
 
-/* Private pages that are zero again in every forked child, by the system if *wiped says so; if not,
-   `reset`, which runs in the children of fork(), has to do it. */
-void *mp__map_wiped(size_t size, void (*reset)(void), bool *wiped);
+/* Private pages that are zero again in every forked child; where the system does not do it, `reset`,
+   which runs in the children of fork(), has to. */
+void *mp__map_wiped(size_t size, void (*reset)(void));
 
 size_t mp__memory_limit(void);  /* bytes shared memory may come to hold at all */
 size_t mp__address_limit(void); /* bytes of address space to ask for at most */

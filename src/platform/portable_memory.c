@@ -25,12 +25,11 @@ void mp__map_release(void *p, size_t size)
     munmap(p, size);
 }
 
-void *mp__map_wiped(size_t size, void (*reset)(void), bool *wiped)
+void *mp__map_wiped(size_t size, void (*reset)(void))
 {
     void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED)
         return NULL;
-    *wiped = false;
     pthread_atfork(NULL, NULL, reset);
     return p;
 }
