@@ -92,19 +92,20 @@ static void wanted_post(_Atomic uint32_t *wanted, mp__gate *gate)
         mp__gate_post(gate);
 }
 
-static bool has_items(mp_queue *q)
+static size_t items_of(mp_queue *q)
 {
-    return mp__ring_count(q) > 0;
+    return mp__ring_count(q);
 }
 
-static bool has_room(mp_queue *q)
+static size_t room_of(mp_queue *q)
 {
-    return q->object.length == 0 || mp__ring_count(q) < q->object.length;
+    size_t maxsize = (size_t)q->object.length, count = mp__ring_count(q);
+    return maxsize == 0 ? SIZE_MAX : maxsize > count ? maxsize - count : 0;
 }
 
 /* One side's sleep: what it waits for, and by which flag and gate. */
 struct sleep {
-    bool (*over)(mp_queue *q);
+    size_t (*amount_of)(mp_queue *q);
     _Atomic uint32_t *wanted;
     mp__gate *gate;
     uint32_t serial;
@@ -112,31 +113,34 @@ struct sleep {
     bool slept;
 };
 
+/* A look takes the cache line away from the side that writes it. If the last wait ended with several
+   at once, there is a stream, in which looks are rarer: each finds the more. */
 static bool sleep_spin(mp_queue *q, struct sleep *sleep)
 {
+    static _Thread_local bool streams;
     struct mp__spin spin;
     if (!mp__spin_begin(&spin, MP__SPIN_WAKE))
         return false;
-    bool over = false;
-    do
-        over = sleep->over(q);
-    while (!over && mp__spin_again(&spin));
-    mp__spin_ended(&spin, over);
-    return over;
+    if (streams)
+        spin.pauses *= 4;
+    size_t amount = 0;
+    while (amount == 0 && mp__spin_again(&spin))
+        amount = sleep->amount_of(q);
+    mp__spin_ended(&spin, amount > 0);
+    streams = amount > 1;
+    return amount > 0;
 }
 
 /* Waits until it may be worth another try; MP_ETIMEOUT, MP_ECLOSED. */
 static int sleep_once(mp_queue *q, struct sleep *sleep, mp__moment until)
 {
-    if (sleep->over(q))
-        return 0;
     if (mp__moment_passed(until))
         return MP_ETIMEOUT;
     if (!sleep->slept && sleep_spin(q, sleep))
         return 0;
     atomic_store(sleep->wanted, 1);
     mp__step("queue.wanting");
-    if (sleep->over(q))
+    if (sleep->amount_of(q) > 0)
         return 0;
     mp__step("queue.parking");
     mp__gate_wait(sleep->gate, mp__slice_end(&sleep->slice, until));
@@ -154,14 +158,14 @@ static void sleep_pass_on(mp_queue *q, struct sleep *sleep)
     if (!sleep->slept)
         return;
     atomic_store(sleep->wanted, 1);
-    if (sleep->over(q))
+    if (sleep->amount_of(q) > 0)
         mp__gate_post(sleep->gate);
 }
 
 static struct sleep sleep_for(mp_queue *q, bool items)
 {
     struct sleep sleep = {
-        .over = items ? has_items : has_room,
+        .amount_of = items ? items_of : room_of,
         .wanted = items ? &q->items_wanted : &q->space_wanted,
         .gate = items ? &q->items_gate : &q->space_gate,
         .serial = mp__object_serial(&q->object),
@@ -352,12 +356,12 @@ void mp__queue_park(mp_queue *q, mp__moment until)
 {
     int64_t slice = MP__SLICE_FIRST;
     atomic_store(&q->items_wanted, 1);
-    if (has_items(q))
+    if (items_of(q) > 0)
         return;
     bool woken = mp__gate_wait(&q->items_gate, mp__slice_end(&slice, until));
     /* a waiter takes nothing: others who sleep for the same message are to have the token */
     atomic_store(&q->items_wanted, 1);
-    if (woken && has_items(q))
+    if (woken && items_of(q) > 0)
         mp__gate_post(&q->items_gate);
 }
 

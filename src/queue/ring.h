@@ -15,13 +15,13 @@ enum mp__record { MP__RECORD_BYTES = 1, MP__RECORD_OBJECT, MP__RECORD_LINK };
 struct mp_queue {
     struct mp__object object; /* length: maxsize, 0 for unbounded; attached: the ledger */
 
+    _Alignas(64) _Atomic uint64_t tail;         /* position << 32 | count: the commit of put */
+    _Alignas(64) _Atomic uint64_t head;         /* the commit of get */
     _Alignas(64) _Atomic uint64_t tail_guard;
-    _Atomic uint64_t tail;         /* position << 32 | count: the commit of put */
     _Atomic uint32_t tail_segment; /* where tail is, or the segment after it */
     uint64_t head_seen;            /* a cache of head */
 
     _Alignas(64) _Atomic uint64_t head_guard;
-    _Atomic uint64_t head;         /* the commit of get */
     _Atomic uint32_t head_segment; /* where head is, or a segment before it */
     uint64_t tail_seen;            /* a cache of tail */
     mp__owner taker;               /* who takes, how many, to what count, and what it had */
