@@ -1,5 +1,5 @@
 /* Connections as objects: pipes and their descriptors, directions, the end, and bad arguments. */
-#include "support/support.h"
+#include "wire/pairs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,20 +10,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-static void send_text(mp_connection *c, const char *text)
-{
-    assert_mp_result(mp_connection_send_bytes(c, text, strlen(text)), 0);
-}
-
-static void expect_text(mp_connection *c, const char *text)
-{
-    char *got = NULL;
-    size_t n = 999;
-    assert_mp_result(mp_connection_recv_bytes(c, (void **)&got, &n), 0);
-    check(n == strlen(text) && strcmp(got, text) == 0);
-    free(got);
-}
 
 static void test_a_duplex_pipe_goes_both_ways(void **state)
 {

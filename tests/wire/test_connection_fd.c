@@ -1,5 +1,5 @@
 /* Descriptors passed over connections. */
-#include "support/support.h"
+#include "wire/pairs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,23 +9,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-struct pair {
-    mp_connection *a, *b;
-};
-
-static struct pair open_pair(void)
-{
-    struct pair pair;
-    assert_mp_result(mp_pipe(&pair.a, &pair.b, true), 0);
-    return pair;
-}
-
-static void close_pair(struct pair *pair)
-{
-    mp_connection_destroy(pair->a);
-    mp_connection_destroy(pair->b);
-}
 
 /* Sends bytes with some descriptors beside them, as a peer of its own mind might. */
 static void send_raw(mp_connection *c, const char *bytes, const int *fd, size_t count)
@@ -64,7 +47,7 @@ static int scratch_file(void)
 static void test_a_descriptor_arrives_and_is_close_on_exec(void **state)
 {
     (void)state;
-    struct pair pair = open_pair();
+    struct pair pair = open_pair(true);
     int file = scratch_file();
     assert_mp_result(mp_connection_send_bytes(pair.a, "before", 6), 0);
     assert_mp_result(mp_connection_send_fd(pair.a, file), 0);
@@ -85,7 +68,7 @@ static void test_a_descriptor_arrives_and_is_close_on_exec(void **state)
 static void test_the_sender_may_close_at_once(void **state)
 {
     (void)state;
-    struct pair pair = open_pair();
+    struct pair pair = open_pair(true);
     int file = scratch_file(), twin = dup(file);
     assert_mp_result(mp_connection_send_fd(pair.a, file), 0);
     close(file);
@@ -112,7 +95,7 @@ static int receive_without_streams(void *arg)
 static void test_a_descriptor_never_becomes_a_standard_stream(void **state)
 {
     (void)state;
-    struct pair pair = open_pair();
+    struct pair pair = open_pair(true);
     int file = scratch_file();
     assert_mp_result(mp_connection_send_fd(pair.a, file), 0);
     child_must_succeed(receive_without_streams, &pair);
@@ -123,7 +106,7 @@ static void test_a_descriptor_never_becomes_a_standard_stream(void **state)
 static void test_a_byte_without_a_descriptor_is_an_error(void **state)
 {
     (void)state;
-    struct pair pair = open_pair();
+    struct pair pair = open_pair(true);
     send_raw(pair.a, "\1", NULL, 0);
     assert_mp_error(mp_connection_recv_fd(pair.b), MP_ETYPE);
     check(strlen(mp_error_detail()) > 0);
@@ -134,7 +117,7 @@ static void test_a_byte_without_a_descriptor_is_an_error(void **state)
 static void test_other_numbers_of_descriptors_are_errors_and_leave_none_open(void **state)
 {
     (void)state;
-    struct pair pair = open_pair();
+    struct pair pair = open_pair(true);
     int file[3] = {scratch_file(), scratch_file(), scratch_file()};
     int before = census_open_descriptors();
     send_raw(pair.a, "\2", file, 2);
@@ -164,7 +147,7 @@ static int receive_with_no_room(void *arg)
 static void test_no_room_for_a_descriptor_is_said(void **state)
 {
     (void)state;
-    struct pair pair = open_pair();
+    struct pair pair = open_pair(true);
     assert_mp_result(mp_connection_send_fd(pair.a, 0), 0);
     assert_mp_result(mp_connection_send_fd(pair.a, 0), 0);
     child_must_succeed(receive_with_no_room, &pair);
@@ -185,7 +168,7 @@ static void test_only_sockets_pass_descriptors(void **state)
 static void test_what_is_not_open_cannot_be_sent(void **state)
 {
     (void)state;
-    struct pair pair = open_pair();
+    struct pair pair = open_pair(true);
     int fd = dup(0);
     close(fd);
     assert_mp_error(mp_connection_send_fd(pair.a, fd), -EBADF);
@@ -199,7 +182,7 @@ static void test_what_is_not_open_cannot_be_sent(void **state)
 static void test_a_descriptor_beside_a_message_is_dropped(void **state)
 {
     (void)state;
-    struct pair pair = open_pair();
+    struct pair pair = open_pair(true);
     int file = scratch_file();
     int before = census_open_descriptors();
     unsigned char frame[] = {0, 0, 0, 2, 'o', 'k'};

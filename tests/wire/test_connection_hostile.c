@@ -1,6 +1,6 @@
 /* Connections that receive what no honest sender sends: sizes that are lies or too long, too little
  * memory, and streams of random bytes. */
-#include "support/support.h"
+#include "wire/pairs.h"
 
 #include <errno.h>
 #include <mp/connection.h>
@@ -23,42 +23,6 @@
 #ifndef SANITIZED
 #define SANITIZED 0
 #endif
-
-struct pair {
-    mp_connection *a, *b;
-};
-
-static struct pair open_pair(bool duplex)
-{
-    struct pair pair;
-    assert_mp_result(mp_pipe(&pair.a, &pair.b, duplex), 0);
-    return pair;
-}
-
-static void close_pair(struct pair *pair)
-{
-    mp_connection_destroy(pair->a);
-    mp_connection_destroy(pair->b);
-}
-
-static void write_raw(mp_connection *c, const void *p, size_t n)
-{
-    check(write(mp_connection_fileno(c), p, n) == (ssize_t)n);
-}
-
-static void send_text(mp_connection *c, const char *text)
-{
-    assert_mp_result(mp_connection_send_bytes(c, text, strlen(text)), 0);
-}
-
-static void expect_text(mp_connection *c, const char *text)
-{
-    char *got;
-    size_t n;
-    assert_mp_result(mp_connection_recv_bytes(c, (void **)&got, &n), 0);
-    check(n == strlen(text) && strcmp(got, text) == 0);
-    free(got);
-}
 
 static void expect_end(mp_connection *c, bool inside)
 {

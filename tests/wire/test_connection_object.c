@@ -1,27 +1,10 @@
 /* Objects as messages of connections. */
-#include "support/support.h"
+#include "wire/pairs.h"
 
 #include <errno.h>
 #include <mp/mp.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct pair {
-    mp_connection *a, *b;
-};
-
-static struct pair open_pair(void)
-{
-    struct pair pair;
-    assert_mp_result(mp_pipe(&pair.a, &pair.b, true), 0);
-    return pair;
-}
-
-static void close_pair(struct pair *pair)
-{
-    mp_connection_destroy(pair->a);
-    mp_connection_destroy(pair->b);
-}
 
 static void expect_object(mp_connection *c, mp_obj expected)
 {
@@ -34,7 +17,7 @@ static void expect_object(mp_connection *c, mp_obj expected)
 static void test_objects_small_and_large_arrive_as_they_were(void **state)
 {
     (void)state;
-    struct pair pair = open_pair();
+    struct pair pair = open_pair(true);
     static char text[100000];
     for (size_t n = 1000; n < 1060; n++) { /* around what needs no memory */
         memset(text, 'x', n);
@@ -50,7 +33,7 @@ static void test_objects_small_and_large_arrive_as_they_were(void **state)
 static void test_the_bytes_are_a_pickle_of_protocol_4(void **state)
 {
     (void)state;
-    struct pair pair = open_pair();
+    struct pair pair = open_pair(true);
     unsigned char *bytes;
     void *pickle;
     size_t n, size;
@@ -69,7 +52,7 @@ static void test_the_bytes_are_a_pickle_of_protocol_4(void **state)
 static void test_what_is_no_pickle_is_taken_and_refused(void **state)
 {
     (void)state;
-    struct pair pair = open_pair();
+    struct pair pair = open_pair(true);
     static unsigned char garbage[5000];
     mp_obj object = MP(77);
     assert_mp_result(mp_connection_send_bytes(pair.a, "", 0), 0);
@@ -86,7 +69,7 @@ static void test_what_is_no_pickle_is_taken_and_refused(void **state)
 static void test_what_cannot_be_encoded_sends_nothing(void **state)
 {
     (void)state;
-    struct pair pair = open_pair();
+    struct pair pair = open_pair(true);
     assert_mp_error(mp_connection_send(pair.a, MP(UINT64_MAX)), MP_EOVERFLOW);
     assert_mp_error(mp_connection_send(pair.a, MP("\xff is no UTF-8")), MP_EPICKLE);
     assert_mp_result(mp_connection_poll(pair.b, MP_NOWAIT), 0);
@@ -98,7 +81,7 @@ static void test_what_cannot_be_encoded_sends_nothing(void **state)
 static void test_an_object_nobody_wants_is_dropped(void **state)
 {
     (void)state;
-    struct pair pair = open_pair();
+    struct pair pair = open_pair(true);
     assert_mp_result(mp_connection_send_bytes(pair.a, "not even a pickle", 17), 0);
     assert_mp_result(mp_connection_send(pair.a, MP("next")), 0);
     assert_mp_result(mp_connection_recv(pair.b, NULL), 0);
@@ -109,7 +92,7 @@ static void test_an_object_nobody_wants_is_dropped(void **state)
 static void test_a_message_kept_for_lack_of_room_is_received_as_an_object(void **state)
 {
     (void)state;
-    struct pair pair = open_pair();
+    struct pair pair = open_pair(true);
     size_t n = 0;
     assert_mp_result(mp_connection_send(pair.a, MP_TUPLE("kept", 1)), 0);
     assert_mp_error(mp_connection_recv_bytes_into(pair.b, NULL, 0, &n), MP_ETOOSHORT);
@@ -121,7 +104,7 @@ static void test_a_message_kept_for_lack_of_room_is_received_as_an_object(void *
 static void test_ends_and_wrong_ways_are_as_with_bytes(void **state)
 {
     (void)state;
-    struct pair pair = open_pair();
+    struct pair pair = open_pair(true);
     mp_connection *reader, *writer;
     mp_obj object;
     assert_mp_result(mp_pipe(&reader, &writer, false), 0);
@@ -153,7 +136,7 @@ static int set_what_arrives(void *arg)
 static void test_shared_objects_travel_through_pipes_of_the_tree_only(void **state)
 {
     (void)state;
-    struct pair pair = open_pair();
+    struct pair pair = open_pair(true);
     mp_connection *foreign;
     mp_event *event;
     assert_mp_result(mp_event_create(&event), 0);

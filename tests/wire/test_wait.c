@@ -1,5 +1,5 @@
 /* mp_wait: descriptors, connections, processes, and kinds that layers above register. */
-#include "support/support.h"
+#include "wire/pairs.h"
 
 #include "wire/wait.h"
 
@@ -12,23 +12,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-struct pair {
-    mp_connection *a, *b;
-};
-
-static struct pair open_pair(bool duplex)
-{
-    struct pair pair;
-    assert_mp_result(mp_pipe(&pair.a, &pair.b, duplex), 0);
-    return pair;
-}
-
-static void close_pair(struct pair *pair)
-{
-    mp_connection_destroy(pair->a);
-    mp_connection_destroy(pair->b);
-}
 
 static void send_byte(mp_connection *c)
 {
