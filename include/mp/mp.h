@@ -5,9 +5,10 @@
  * FORK, AND THREADS. A child is a fork of its parent: it sees the memory as it was at start, and
  * only the thread that started it exists there. What another thread had half done under a mutex
  * stays half done in the child: start children before threads, or let the child use nothing that
- * those threads use. stdout and stderr are flushed before the fork, so nothing is printed twice
- * (on a libc without __fpurge, but for what another thread prints at that very moment). A child
- * holds no lock of its parent. Shared objects are at one address in all processes descended from
+ * those threads use. On glibc that is also atexit, and with it the first run of a C++ static's
+ * initializer: a child forked in the middle of one hangs until it is killed. stdout and stderr
+ * are flushed before the fork, so nothing is printed twice (on a libc without __fpurge, but for
+ * what another thread prints at that very moment). A child holds no lock of its parent. Shared objects are at one address in all processes descended from
  * the one that made the first of them: a program that forks by itself makes a shared object
  * before that, or each side has a world of its own.
  *
@@ -28,10 +29,12 @@
  * its user or group gets it no more. None of libmp's functions is for use inside a signal handler,
  * unless its comment says so.
  *
- * DESCRIPTORS. One stays open for the life of the process once it uses shared objects, and until
- * it is closed, one for each child whose sentinel was asked for; a system without pidfd needs one
- * for every child. All are close-on-exec. A program that closes them all goes on working; libmp
- * then tells the dead from the living by their start times. A child's stdin is /dev/null.
+ * DESCRIPTORS. One stays open for the life of the process once it uses shared objects, one of
+ * /dev/null after the first start, and until it is closed, one for each child whose sentinel was
+ * asked for; a system without pidfd needs one for every child. All are close-on-exec. A program
+ * that closes them all, in its own thread, goes on working; libmp then tells the dead from the
+ * living by their start times, and where the system does not tell those, by their being reaped. A
+ * child's stdin is /dev/null.
  *
  * MEMORY. Shared objects lie in one arena, reserved once, sparse: up to 16 GiB of addresses, less
  * under limits, but pages only as they are used. -ENOMEM comes at its budget, before the machine

@@ -71,8 +71,6 @@ MP_API int mp_process_create(mp_process **out, mp_target *target, const void *ar
  * child stdin is /dev/null; mask, handlers and descriptors are inherited; only the calling thread
  * exists; at the end the atexit handlers registered in the child run, and stdout and stderr are
  * flushed, but no other stream: close with fclose what the target opened, flush C++ streams.
- * The first start opens two descriptors that stay, from number 64 on and close-on-exec; whoever
- * closes them does no harm.
  * Returns 0; MP_ESTATE (AssertionError) the second time, in a daemonic process, and in another
  * process than the creator; MP_ENOSLOT, -EAGAIN, -ENOMEM, -EMFILE (OSError), after which the
  * object is as before and may be started again.
@@ -183,7 +181,7 @@ MP_API const char *mp_process_name(const mp_process *process);
  * Python: Process.name = name
  * Copies. A child that runs already does not learn of it. Not beside another thread that reads
  * the name.
- * Returns 0; MP_EINVAL for NULL or more than 255 bytes (AssertionError for no str); -ENOMEM.
+ * Returns 0; MP_EINVAL for NULL or more than 255 bytes (AssertionError for no str).
  */
 MP_API int mp_process_set_name(mp_process *process, const char *name);
 

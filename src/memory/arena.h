@@ -7,8 +7,10 @@
 #define MP__GRANULE ((size_t)65536)
 #define MP__GRANULES_MAX ((size_t)1 << 18)
 
-/* Classes of small blocks: 8 plain ones of 64 << c bytes, then those for objects. */
-enum { MP__PLAIN_CLASSES = 8, MP__OBJECT_CLASSES = 10, MP__CLASSES = 18 };
+/* Classes of small blocks: 8 plain ones of 64 << c bytes, then those for objects: 8 sizes for each
+   family of kinds, then one for conditions and one for queues. */
+enum { MP__PLAIN_CLASSES = 8, MP__OBJECT_SIZES = 8, MP__OBJECT_FAMILIES = 5 };
+enum { MP__CLASSES = MP__PLAIN_CLASSES + MP__OBJECT_FAMILIES * MP__OBJECT_SIZES + 2 };
 
 /* One line of the table of live processes. The word is changed by CAS only; everything else
    belongs to the process that the word names and is a hint until then. */
@@ -58,11 +60,13 @@ static inline size_t mp__granule_of(const void *p)
     return (size_t)((const char *)p - (const char *)mp__arena) / MP__GRANULE;
 }
 
-/* A run's word and a block's word: kind << 61 | (granules - 1) << 43 | owner, class or parent.
-   FREE    nobody's; TRANSIT: `owner` is building or freeing it; OBJECT: the program's;
+/* A run's word and a block's word: kind << 61 | (granules - 1) << 43 | owner, class, parent, serial.
+   FREE    nobody's; TRANSIT: `owner` is building or freeing it; OBJECT: the program's, with the
+           serial of an object in the low bits, so that no two of its lives have the same word;
    SLAB    cut into blocks of the class in the low bits, for ever;
    IN      a piece of the object at parent << 6: lives while that lives and has a use for it;
-   INSIDE  a FREE run that is being, or has been, merged into the one before it. */
+   INSIDE  a FREE run that is being, or has been, merged into the one before it or cut off from it;
+           the hint does not lead into one. */
 enum mp__state { MP__FREE, MP__TRANSIT, MP__OBJECT, MP__SLAB, MP__IN, MP__INSIDE };
 
 static inline uint64_t mp__entry(enum mp__state state, size_t granules, uint64_t low)

@@ -6,7 +6,8 @@
  *   ends exactly at the last granule. That is the invariant (mp__heap_is_valid), after every
  *   single store:
  *     take    neighbours that are FREE become one by one store of the sum; the rest of a larger
- *             run gets its word while still inside it, unseen; the store of TRANSIT(me) commits;
+ *             run gets its word while still INSIDE it, as a late hint may point there; the store
+ *             of TRANSIT(me) commits;
  *     free    the store of FREE commits; no lock is needed, as only a run's owner changes a word
  *             that is not FREE;
  *   merging and taking happen under the heap's word lock.
@@ -72,11 +73,13 @@ static void run_cut(size_t i, size_t length, size_t n, uint64_t me)
 {
     _Atomic uint64_t *runs = mp__runs();
     if (length > n) {
-        atomic_store(&runs[i + n], mp__entry(MP__FREE, length - n, 0));
+        atomic_store(&runs[i + n], mp__entry(MP__INSIDE, length - n, 0));
         mp__step("heap.split");
     }
     atomic_store(&runs[i], mp__entry(MP__TRANSIT, n, mp__owner_of(me)));
     mp__step("heap.taken");
+    if (length > n)
+        atomic_store(&runs[i + n], mp__entry(MP__FREE, length - n, 0));
     uint64_t touched = atomic_load(&mp__arena->touched);
     if (touched < i + n)
         atomic_store(&mp__arena->touched, i + n);
@@ -240,11 +243,31 @@ static _Atomic uint64_t *word_of(void *block)
     return block == mp__granule_address(granule) ? entry : NULL;
 }
 
-void mp__heap_publish(void *block)
+static void publish_as(void *block, uint64_t low)
 {
     _Atomic uint64_t *word = word_of(block);
     size_t n = mp__entry_granules(atomic_load(word));
-    atomic_store(word, mp__entry(MP__OBJECT, n, 0));
+    atomic_store(word, mp__entry(MP__OBJECT, n, low));
+}
+
+void mp__heap_publish(void *block)
+{
+    publish_as(block, 0);
+}
+
+void mp__heap_publish_object(struct mp__object *object)
+{
+    publish_as(object, mp__object_serial(object));
+}
+
+bool mp__heap_claim_object(const struct mp__ref *ref)
+{
+    uint64_t me;
+    _Atomic uint64_t *word = word_of(ref->object);
+    if (word == NULL || mp__self_word(&me) != 0)
+        return false;
+    uint64_t seen = mp__entry(MP__OBJECT, 1, ref->serial);
+    return atomic_compare_exchange_strong(word, &seen, mp__entry(MP__TRANSIT, 1, mp__owner_of(me)));
 }
 
 bool mp__heap_is_plain(void *block)

@@ -6,7 +6,7 @@
  *   FREE -> STARTING   by the starter, before its fork, naming the starter; generation + 1
  *   STARTING -> LIVE   by the child, once it holds the byte of the life file
  *   a process that enters by itself goes the same way, as its own child: it holds the byte first and
- *   names no starter, so that its slot in STARTING is anybody's to sweep
+ *   names no starter, so that its slot in STARTING is anybody's to sweep once the byte is free
  *   STARTING, LIVE -> FREE   by whoever reaped the process or found it dead
  *   all by CAS, so of a late child and a sweeper, or of two sweepers, exactly one wins; the child
  *   that loses leaves.
@@ -84,6 +84,9 @@ static bool slot_is_abandoned(unsigned index, uint64_t word)
 {
     if (state_of(word) == SLOT_LIVE)
         return mp__dead(generation_of(word) << MP__SLOT_BITS | index);
+    /* one that enters by itself is about to fill its line */
+    if (starter_of(word) == 0 && mp__lifefile_look(&mp__life, index) == MP__SIGN_HELD)
+        return false;
     return starter_is_dead(word);
 }
 

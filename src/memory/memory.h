@@ -221,6 +221,9 @@ bool mp__heap_is_plain(void *block); /* the program's memory, no object and no p
 void mp__heap_give(void *block);
 /* Makes a published block, or a piece, the caller's; true for one caller only. */
 bool mp__heap_claim(void *block);
+/* The same for an object: publishes it as the one with its serial, claims that one and no later. */
+void mp__heap_publish_object(struct mp__object *object);
+bool mp__heap_claim_object(const struct mp__ref *ref);
 /* Pieces: memory that belongs to an object. Taken (contents unknown, the caller's), it joins the
    object by one store and is then freed by the sweep once the object has no use for it; claiming
    makes it the caller's again. A piece is referred to by a number that is never 0. */
@@ -240,8 +243,8 @@ void *mp__heap_attached(const struct mp__object *object);
    the next sweep if the heap's lock cannot be had in a second. */
 void mp__heap_sweep(void);
 void mp__heap_sweep_until(mp__moment until);
-/* Wakes those who sleep for a lock that the dead `owner` holds. */
-void mp__heap_wake_heirs(mp__owner owner);
+/* Sweeps after these, and wakes who sleeps for a lock of theirs; gives up after a slice. */
+void mp__heap_bury(const mp__owner *dead, unsigned count);
 
 struct mp__heap_count {
     size_t granules, free_granules, free_runs, runs, slabs, blocks, building;

@@ -5,8 +5,8 @@
  *   costs a block that the next sweep returns. Its gates are made once in the life of the block,
  *   before it has its first serial. Publication is one store (OBJECT); the kind was written before.
  *   Its end is the block back to TRANSIT, then the kind GONE, then the pieces, then free. Of two
- *   that end it one claims the block; one that claims a later life gives it back. After a death
- *   between, the sweep goes on with the same steps. Queues are GONE first, under their guards: for
+ *   that end it one claims the block, by a word that names this life. After a death between, the
+ *   sweep goes on with the same steps. Queues are GONE first, under their guards: for
  *   the sweep a block whose object is GONE is nobody's.
  *   The serial is taken anew for every birth; every call notes it first, sleepers compare it.
  */
@@ -58,7 +58,7 @@ void mp__object_publish(void *p, enum mp__kind kind)
     struct mp__object *object = p;
     atomic_store(&object->kind, (uint32_t)kind);
     mp__step("object.named");
-    mp__heap_publish(object);
+    mp__heap_publish_object(object);
     mp__step("object.published");
 }
 
@@ -96,19 +96,17 @@ bool mp__object_may_end(const struct mp__object *object)
 void mp__object_end(void *p)
 {
     struct mp__ref ref = mp__ref_to(p);
-    if (p == NULL || !mp__object_may_end(p) || !mp__heap_claim(p))
+    if (p == NULL || !mp__object_may_end(p) || !mp__heap_claim_object(&ref))
         return;
     mp__step("object.claimed");
-    if (mp__ref_is_same(&ref))
-        object_bury(p);
-    else
-        mp__heap_publish(p); /* another had ended it, and this is the next one's block */
+    object_bury(p);
 }
 
 void mp__object_end_guarded(struct mp__object *object)
 {
+    struct mp__ref ref = mp__ref_to(object);
     atomic_store(&object->kind, (uint32_t)MP__KIND_GONE);
     mp__step("object.closed");
-    if (mp__heap_claim(object))
+    if (mp__heap_claim_object(&ref))
         object_bury(object);
 }

@@ -14,11 +14,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum {
-    CLASS_LARGE = MP__CLASSES - 3,
-    CLASS_CONDITION = MP__CLASSES - 2,
-    CLASS_QUEUE = MP__CLASSES - 1
-};
+enum { CLASS_CONDITION = MP__CLASSES - 2, CLASS_QUEUE = MP__CLASSES - 1 };
 
 #define LARGE_BLOCK ((uint32_t)49152)
 #define CONDITION_BLOCK ((uint32_t)36864)
@@ -28,23 +24,41 @@ uint32_t mp__class_size(unsigned class_index)
 {
     if (class_index < MP__PLAIN_CLASSES)
         return (uint32_t)64 << class_index;
-    if (class_index == CLASS_LARGE)
-        return LARGE_BLOCK;
     if (class_index == CLASS_CONDITION)
         return CONDITION_BLOCK;
     if (class_index == CLASS_QUEUE)
         return QUEUE_BLOCK;
-    return (uint32_t)128 << (class_index - MP__PLAIN_CLASSES);
+    unsigned c = (class_index - MP__PLAIN_CLASSES) % MP__OBJECT_SIZES;
+    return c == MP__OBJECT_SIZES - 1 ? LARGE_BLOCK : (uint32_t)128 << c;
 }
 
-/* Conditions and queues have gates elsewhere in the block too, and share blocks with nobody. */
+/* A call that comes late, when the next object stands in the block already, finds the words there
+   that it knows: those of one family mean the same. */
+static unsigned family_of(enum mp__kind kind)
+{
+    switch (kind) {
+    case MP__KIND_SEMAPHORE:
+        return 1;
+    case MP__KIND_BOUNDED:
+        return 2;
+    case MP__KIND_EVENT:
+        return 3;
+    case MP__KIND_BARRIER:
+        return 4;
+    default: /* what begins with a lock */
+        return 0;
+    }
+}
+
+/* Conditions and queues have gates elsewhere in the block too. */
 int mp__object_class(enum mp__kind kind, size_t size)
 {
     if (kind == MP__KIND_CONDITION)
         return size <= CONDITION_BLOCK ? CLASS_CONDITION : MP_EINVAL;
     if (kind == MP__KIND_QUEUE || kind == MP__KIND_SIMPLE_QUEUE)
         return size <= QUEUE_BLOCK ? CLASS_QUEUE : MP_EINVAL;
-    for (unsigned c = MP__PLAIN_CLASSES; c <= CLASS_LARGE; c++)
+    unsigned first = MP__PLAIN_CLASSES + family_of(kind) * MP__OBJECT_SIZES;
+    for (unsigned c = first; c < first + MP__OBJECT_SIZES; c++)
         if (size <= mp__class_size(c))
             return (int)c;
     return MP_EINVAL;

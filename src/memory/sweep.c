@@ -133,27 +133,37 @@ void mp__heap_sweep(void)
     mp__heap_sweep_until(mp__moment_in(MP__SECOND));
 }
 
-static void slab_wake_heirs(struct mp__slab *slab, mp__owner owner)
+static bool is_among(mp__owner owner, const mp__owner *dead, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (dead[i] == owner)
+            return true;
+    return false;
+}
+
+static void slab_wake_heirs(struct mp__slab *slab, const mp__owner *dead, unsigned count)
 {
     for (uint32_t i = 0; i < slab->count; i++) {
         if (mp__entry_state(atomic_load(&slab->state[i])) != MP__OBJECT)
             continue;
         struct mp__object *object = mp__slab_block(slab, i);
-        if (mp__owner_of(atomic_load(&object->word)) == owner)
+        if (is_among(mp__owner_of(atomic_load(&object->word)), dead, count))
             mp__gate_post(&object->gate[0]);
     }
 }
 
-void mp__heap_wake_heirs(mp__owner owner)
+void mp__heap_bury(const mp__owner *dead, unsigned count)
 {
     uint64_t me;
-    if (mp__arena == NULL || mp__heap_lock(&me, mp__moment_in(MP__SECOND)) != 0)
+    mp__moment until = mp__moment_in(MP__SLICE_FIRST);
+    mp__heap_sweep_until(until);
+    if (mp__arena == NULL || mp__heap_lock(&me, until) != 0)
         return;
     for (size_t i = mp__arena->first; i < mp__arena->granules;) {
         uint64_t entry = atomic_load(&mp__runs()[i]);
         if (mp__entry_state(entry) == MP__SLAB &&
             mp__class_is_object((unsigned)mp__entry_low(entry)))
-            slab_wake_heirs(mp__slab_at(i), owner);
+            slab_wake_heirs(mp__slab_at(i), dead, count);
         i += mp__entry_granules(entry);
     }
     mp__heap_unlock(me);

@@ -5,7 +5,10 @@
  *   write a second time; what another thread puts there between the flush and the fork is thrown
  *   away in the child. On glibc no FILE may be locked across fork: a thread in fflush(NULL) takes
  *   the locks in the other order. On musl they must be, or the child inherits another thread's
- *   lock and hangs in its first printf.
+ *   lock and hangs in its first printf. Either is done before the caller takes any lock of
+ *   libmp's, as a thread that holds a FILE may be waiting for that one.
+ *
+ *   Globals: input_is_stdin, set before main; empty_input, the caller's of mp__fork.
  */
 #include "platform/platform.h"
 
@@ -44,12 +47,12 @@ static void stdin_give(void)
 {
 }
 
-static void stdio_hold(void)
+void mp__stdio_hold(void)
 {
     mp__stdio_flush();
 }
 
-static void stdio_give(void)
+void mp__stdio_give(void)
 {
 }
 #else
@@ -76,14 +79,14 @@ static void stdin_give(void)
     funlockfile(stdin);
 }
 
-static void stdio_hold(void)
+void mp__stdio_hold(void)
 {
     flockfile(stdout);
     flockfile(stderr);
     mp__stdio_flush();
 }
 
-static void stdio_give(void)
+void mp__stdio_give(void)
 {
     funlockfile(stderr);
     funlockfile(stdout);
@@ -116,15 +119,24 @@ __attribute__((constructor(101))) static void input_note(void)
     input_is_stdin = fcntl(STDIN_FILENO, F_GETFD) >= 0;
 }
 
-/* /dev/null, opened by the parent once: in a child the opening costs several times a dup2. */
+/* /dev/null, opened by the parent once: in a child the opening costs several times a dup2. It is
+   looked at before the fork; a thread that closes what it did not open at that very moment is not
+   provided for. */
 static struct {
     int fd;
     uint64_t device, inode;
 } empty_input = {.fd = -1};
 
+/* The application may have /dev/null at the same number, to write to. */
+static bool empty_input_is_ours(void)
+{
+    return mp__fd_is(empty_input.fd, empty_input.device, empty_input.inode) &&
+           (fcntl(empty_input.fd, F_GETFL) & O_ACCMODE) == O_RDONLY;
+}
+
 static void empty_input_ensure(void)
 {
-    if (!input_is_stdin || mp__fd_is(empty_input.fd, empty_input.device, empty_input.inode))
+    if (!input_is_stdin || empty_input_is_ours())
         return;
     empty_input.fd = mp__fd_raise(open("/dev/null", O_RDONLY | O_CLOEXEC), MP__FD_FLOOR_KEPT);
     if (empty_input.fd >= 0 &&
@@ -160,17 +172,15 @@ pid_t mp__fork(sigset_t *mask)
     sigset_t all;
     sigfillset(&all);
     empty_input_ensure();
-    stdio_hold();
     pthread_sigmask(SIG_SETMASK, &all, mask);
     pid_t pid = fork();
     int error = pid < 0 ? errno : 0;
     if (pid == 0) {
         stream_purge(stdout);
         stream_purge(stderr);
-    }
-    stdio_give();
-    if (pid == 0)
+        mp__stdio_give();
         stdin_replace();
+    }
     if (pid < 0)
         errno = error;
     return pid;

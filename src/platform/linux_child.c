@@ -4,7 +4,8 @@
  *   A child costs no descriptor until somebody asks for its sentinel; a pidfd opened then belongs
  *   to the right process if the child can still be waited for afterwards, as its number cannot be
  *   used again before it is reaped. If it cannot, it has ended, and any descriptor that is
- *   readable says so.
+ *   readable says so. Before Linux 6.9 all pidfds are one file, shared with eventfds and the like;
+ *   such a descriptor is believed only if it is a pidfd still.
  *   A process bound to its parent is sent SIGRTMAX when the thread that forked it ends; the
  *   handler looks whether the process is gone too. The kernel sends the signal again at the end
  *   of the next thread, so a parent that goes on after that thread is no false alarm.
@@ -37,8 +38,22 @@ static int readable_fd(void)
     int rc = mp__pipe_open(ends);
     if (rc != 0)
         return rc;
+    ssize_t written = write(ends[1], "", 1); /* POLLIN: without a byte it were POLLHUP alone */
     close(ends[1]);
-    return ends[0];
+    if (written == 1)
+        return ends[0];
+    close(ends[0]);
+    return -EIO;
+}
+
+static bool is_pidfd(int fd)
+{
+#ifdef SYS_pidfd_send_signal
+    return syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0) == 0 || errno != EBADF;
+#else
+    (void)fd;
+    return true;
+#endif
 }
 
 static bool child_is_waitable(pid_t pid)
@@ -65,7 +80,8 @@ void mp__child_inside(struct mp__child *child)
 
 static bool sentinel_is_ours(const struct mp__child *child)
 {
-    return mp__fd_is(child->sentinel, child->device, child->inode);
+    return mp__fd_is(child->sentinel, child->device, child->inode) &&
+           (child->sentinel_is_pipe || is_pidfd(child->sentinel));
 }
 
 void mp__child_forget(struct mp__child *child)
@@ -75,19 +91,26 @@ void mp__child_forget(struct mp__child *child)
     child->sentinel = -1;
 }
 
-int mp__child_sentinel(struct mp__child *child)
+/* Of a child that is not reaped by this process; -ESRCH: somebody else has reaped it. */
+static int sentinel_open(pid_t pid)
+{
+    int fd = pidfd_of(pid), error = errno;
+    if (child_is_waitable(pid))
+        return fd < 0 ? -error : mp__fd_raise(fd, MP__FD_FLOOR);
+    if (fd >= 0)
+        close(fd);
+    return -ESRCH;
+}
+
+int mp__child_sentinel(struct mp__child *child, bool ended)
 {
     if (sentinel_is_ours(child))
         return child->sentinel;
     child->sentinel = -1;
-    int fd = pidfd_of(child->pid);
-    if (fd < 0 && errno != ESRCH && child_is_waitable(child->pid))
-        return -errno;
-    if (fd >= 0 && !child_is_waitable(child->pid)) {
-        close(fd);
-        fd = -1;
-    }
-    fd = fd < 0 ? readable_fd() : mp__fd_raise(fd, MP__FD_FLOOR);
+    int fd = ended ? -ESRCH : sentinel_open(child->pid);
+    child->sentinel_is_pipe = fd == -ESRCH;
+    if (child->sentinel_is_pipe)
+        fd = readable_fd();
     int rc = fd < 0 ? fd : mp__fd_note(fd, &child->device, &child->inode);
     if (rc == 0)
         child->sentinel = fd;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -44,14 +45,28 @@ static const char *field_skip(const char *p, int n)
     return p;
 }
 
+/* Without a descriptor: a corpse has no directory any more, but one thread, its own. Processes of
+   others may be hidden in /proc, and /proc may be missing. */
+static enum mp__trace trace_in_need(pid_t pid)
+{
+    char path[40], text[8];
+    struct stat tasks;
+    if (kill(pid, 0) != 0 && errno == ESRCH)
+        return MP__TRACE_GONE;
+    snprintf(path, sizeof path, "/proc/%ld/task", (long)pid);
+    bool one_thread = stat(path, &tasks) == 0 && tasks.st_nlink == 3;
+    snprintf(path, sizeof path, "/proc/%ld/cwd", (long)pid);
+    bool no_directory = readlink(path, text, sizeof text) < 0 && errno == ENOENT;
+    return one_thread && no_directory ? MP__TRACE_GONE : MP__TRACE_UNKNOWN;
+}
+
 enum mp__trace mp__process_trace(pid_t pid, uint64_t *start)
 {
     char path[40], text[1024];
     snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        /* processes of others may be hidden in /proc */
-        return kill(pid, 0) != 0 && errno == ESRCH ? MP__TRACE_GONE : MP__TRACE_UNKNOWN;
+        return trace_in_need(pid);
     ssize_t n = read(fd, text, sizeof text - 1);
     int error = errno;
     close(fd);

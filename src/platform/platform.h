@@ -123,25 +123,29 @@ bool mp__process_is_gone(pid_t pid); /* ended and not reaped by this process, or
 
 /* ---- processes -------------------------------------------------------------------------- */
 
-/* fork() with stdio flushed before, no FILE locked, all signals blocked from before the fork in
-   both processes (*mask is the mask to restore), and in the child nothing left in the buffers of
-   stdin, stdout and stderr, and /dev/null for stdin, of which a descriptor is kept. Not for two
-   threads at once. */
+/* fork() between mp__stdio_hold and mp__stdio_give, which the child has done when this returns; with
+   all signals blocked from before the fork in both processes (*mask is the mask to restore), and in
+   the child nothing left in the buffers of stdin, stdout and stderr, and /dev/null for stdin, of
+   which a descriptor is kept. Not for two threads at once. */
 pid_t mp__fork(sigset_t *mask);
+void mp__stdio_hold(void); /* flushes stdout and stderr, and where it must be locks them */
+void mp__stdio_give(void);
 void mp__stdio_flush(void); /* stdout and stderr */
 
 /* A child as its parent sees it: how its end is noticed without SIGCHLD and without reaping. */
 struct mp__child {
     pid_t pid;
-    int sentinel;           /* -1: none yet */
-    int child_side;         /* the portable form's write end, else -1 */
+    int sentinel;   /* -1: none yet */
+    int child_side; /* the portable form's write end, else -1 */
+    bool sentinel_is_pipe;
     uint64_t device, inode; /* of both */
 };
 int mp__child_prepare(struct mp__child *child); /* before the fork */
 void mp__child_started(struct mp__child *child, pid_t pid);
-void mp__child_inside(struct mp__child *child);  /* in the child itself */
-void mp__child_forget(struct mp__child *child);  /* closes what it opened */
-int mp__child_sentinel(struct mp__child *child); /* readable once it ended, or a code */
+void mp__child_inside(struct mp__child *child); /* in the child itself */
+void mp__child_forget(struct mp__child *child); /* closes what it opened */
+/* Readable once it ended, or a code. An `ended` one has been reaped: its number may be another's. */
+int mp__child_sentinel(struct mp__child *child, bool ended);
 /* Returns early at any time; a copy of the child will do, nothing is opened. */
 void mp__child_await(const struct mp__child *child, mp__moment until);
 

@@ -58,8 +58,9 @@ void mp__child_forget(struct mp__child *child)
     child->sentinel = child->child_side = -1;
 }
 
-int mp__child_sentinel(struct mp__child *child)
+int mp__child_sentinel(struct mp__child *child, bool ended)
 {
+    (void)ended;
     if (!is_ours(child, child->sentinel))
         child->sentinel = -1;
     return child->sentinel >= 0 ? child->sentinel : -EBADF;

@@ -4,12 +4,7 @@
 
 static int sentinel_of(const mp_waitable *item, int *fd)
 {
-    int rc = mp__process_verdict(item->process, MP__CALL_SENTINEL);
-    if (rc != 0)
-        return rc;
-    mp__registry_lock();
-    *fd = mp__child_sentinel(&item->process->child);
-    mp__registry_unlock();
+    *fd = mp__process_sentinel(item->process);
     return *fd < 0 ? *fd : 0;
 }
 

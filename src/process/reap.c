@@ -8,7 +8,8 @@
  *   child that left none ended in an unknown way.
  *   Reaping frees the child's slot, which from then on is nobody's or somebody else's. After a
  *   child that did not end by itself, what it held in the heap is swept, and who sleeps for a lock
- *   of its is woken to take over.
+ *   of its is woken to take over; if the heap is busy for long, the next sweep and the sleepers'
+ *   own slices do the same.
  */
 #include "process/process.h"
 
@@ -53,11 +54,8 @@ bool mp__process_reap(mp_process *p, struct mp__killed *killed)
 
 void mp__killed_bury(const struct mp__killed *killed)
 {
-    if (killed->count == 0)
-        return;
-    mp__heap_sweep();
-    for (unsigned i = 0; i < killed->count; i++)
-        mp__heap_wake_heirs(killed->owners[i]);
+    if (killed->count > 0)
+        mp__heap_bury(killed->owners, killed->count);
 }
 
 void mp__children_reap(struct mp__registry *registry, struct mp__killed *killed)
@@ -86,7 +84,7 @@ static void child_await(mp_process *p, mp__moment until)
     mp__registry_lock();
     bool running = p->life == MP__RUNNING;
     if (running && until != MP__NEVER)
-        mp__child_sentinel(&p->child); /* without one the wait is made of naps */
+        mp__child_sentinel(&p->child, false); /* without one the wait is made of naps */
     struct mp__child child = p->child;
     mp__registry_unlock();
     if (running)
@@ -171,31 +169,40 @@ int mp_process_interrupt(mp_process *p)
     return child_signal(p, SIGINT);
 }
 
-int mp_process_sentinel(mp_process *p)
+int mp__process_sentinel(mp_process *p)
 {
     int rc = mp__process_verdict(p, MP__CALL_SENTINEL);
     if (rc != 0)
-        return mp__fail(rc);
+        return rc;
+    struct mp__killed killed = {.count = 0};
     mp__registry_lock();
-    int fd = mp__child_sentinel(&p->child);
+    int fd = mp__child_sentinel(&p->child, mp__process_reap(p, &killed));
     mp__registry_unlock();
+    mp__killed_bury(&killed);
+    return fd;
+}
+
+int mp_process_sentinel(mp_process *p)
+{
+    int fd = mp__process_sentinel(p);
     return fd < 0 ? mp__fail(fd) : fd;
 }
 
 int mp_process_close(mp_process *p)
 {
     int rc = mp__process_verdict(p, MP__CALL_CLOSE);
-    if (rc == 0 && p->life == MP__RUNNING && !child_ended(p))
-        rc = mp__failf(MP_ESTATE, "cannot close a process while it is still running");
-    else if (rc != 0)
-        mp__fail(rc);
     if (rc != 0)
-        return rc;
+        return mp__fail(rc);
+    struct mp__killed killed = {.count = 0};
     mp__registry_lock();
-    mp__child_forget(&p->child);
-    p->life = MP__CLOSED;
+    bool ended = mp__process_reap(p, &killed); /* or never started */
+    if (ended) {
+        mp__child_forget(&p->child);
+        p->life = MP__CLOSED;
+    }
     mp__registry_unlock();
-    return 0;
+    mp__killed_bury(&killed);
+    return ended ? 0 : mp__failf(MP_ESTATE, "cannot close a process while it is still running");
 }
 
 int mp_active_children(mp_process **buf, size_t cap)

@@ -162,7 +162,7 @@ int mp_process_start(mp_process *p)
         mp__fail(rc);
     if (rc != 0)
         return rc;
-    mp__stdio_flush(); /* a reader that is slow holds up nobody else: the lock comes after */
+    mp__stdio_hold(); /* a reader that is slow holds up nobody else: the lock comes after */
     struct mp__killed killed = {.count = 0};
     struct mp__registry *registry = mp__registry_lock();
     mp__children_reap(registry, &killed);
@@ -170,6 +170,7 @@ int mp_process_start(mp_process *p)
     if (rc == 0)
         registry_add(registry, p);
     mp__registry_unlock();
+    mp__stdio_give();
     mp__killed_bury(&killed);
     return rc != 0 ? mp__fail(rc) : 0;
 }

@@ -15,8 +15,8 @@ enum mp__record { MP__RECORD_BYTES = 1, MP__RECORD_OBJECT, MP__RECORD_LINK };
 struct mp_queue {
     struct mp__object object; /* length: maxsize, 0 for unbounded; attached: the ledger */
 
-    _Alignas(64) _Atomic uint64_t tail;         /* position << 32 | count: the commit of put */
-    _Alignas(64) _Atomic uint64_t head;         /* the commit of get */
+    _Alignas(64) _Atomic uint64_t tail; /* position << 32 | count: the commit of put */
+    _Alignas(64) _Atomic uint64_t head; /* the commit of get */
     _Alignas(64) _Atomic uint64_t tail_guard;
     _Atomic uint32_t tail_segment; /* where tail is, or the segment after it */
     uint64_t head_seen;            /* a cache of head */

@@ -347,10 +347,13 @@ static bool record_spin(struct record *r)
 }
 
 /* The condition ended. A lock of the user's own is held again, one of its own ended with it. */
-static int condition_leave_ended(const struct caller *caller, uint32_t depth)
+static int condition_leave_ended(const struct caller *caller, uint32_t depth, bool have)
 {
-    if (caller->lock.object != caller->self.object)
-        (void)lock_take_back(caller, depth, false);
+    struct mp__object *lock = caller->lock.object;
+    if (lock != caller->self.object)
+        (void)lock_take_back(caller, depth, have);
+    else if (have)
+        mp__word_release(&lock->word, &lock->gate[0], caller->me);
     return MP_ECLOSED;
 }
 
@@ -371,7 +374,7 @@ static int condition_wait(const struct caller *caller, mp__moment until)
     mp__step("condition.unlocked");
     rc = record_spin(r) ? 0 : record_await(caller, r, heirs, until, &have);
     if (rc == MP_ECLOSED || mp__ref_ended(&caller->self))
-        return condition_leave_ended(caller, depth);
+        return condition_leave_ended(caller, depth, have);
     bool granted = !record_withdraw(r, caller->me);
     mp__step("condition.leaving");
     int locked = lock_take_back(caller, depth, have);

@@ -107,20 +107,6 @@ static int count_wait(const struct mp__ref *ref, mp__moment until)
     }
 }
 
-static int count_acquire(const struct mp__ref *ref, double timeout)
-{
-    struct mp__object *object = ref->object;
-    mp__moment until;
-    if (timeout == timeout && count_try(object, 0))
-        return 0;
-    int rc = mp__moment_of(timeout, &until);
-    if (rc != 0)
-        return rc;
-    if (until != 0 && count_spin(object))
-        return 0;
-    return count_wait(ref, until);
-}
-
 static int count_release(struct mp__object *object)
 {
     uint64_t seen = atomic_load_explicit(&object->word, memory_order_relaxed);
@@ -134,6 +120,29 @@ static int count_release(struct mp__object *object)
     if (seen & MP__SLEEPERS)
         mp__gate_post(&object->gate[0]);
     return 0;
+}
+
+static int count_take(const struct mp__ref *ref, double timeout)
+{
+    struct mp__object *object = ref->object;
+    mp__moment until;
+    if (timeout == timeout && count_try(object, 0))
+        return 0;
+    int rc = mp__moment_of(timeout, &until);
+    if (rc != 0)
+        return rc;
+    if (until != 0 && count_spin(object))
+        return 0;
+    return count_wait(ref, until);
+}
+
+static int count_acquire(const struct mp__ref *ref, double timeout)
+{
+    int rc = count_take(ref, timeout);
+    if (rc != 0 || !mp__ref_ended(ref))
+        return rc;
+    (void)count_release(ref->object); /* perhaps the next semaphore's in this place */
+    return MP_ECLOSED;
 }
 
 int mp_semaphore_acquire(mp_semaphore *semaphore, double timeout)

@@ -40,22 +40,23 @@ static size_t units_count(const struct mp__units *units)
     return (size_t)units->object.length;
 }
 
-static bool units_try(struct mp__units *units, uint64_t me)
+/* The unit taken, or NULL. */
+static _Atomic uint64_t *units_try(struct mp__units *units, uint64_t me)
 {
     for (size_t i = 0; i < units_count(units); i++) {
         uint64_t seen = atomic_load(unit_at(units, i));
         if (seen == ABSENT)
-            return false; /* places come to be in order */
+            return NULL; /* places come to be in order */
         if (seen == 0 && atomic_compare_exchange_strong(unit_at(units, i), &seen, me)) {
             mp__step("units.taken");
-            return true;
+            return unit_at(units, i);
         }
     }
-    return false;
+    return NULL;
 }
 
 /* The units of ended processes only; consecutive words of one owner are judged once. */
-static bool units_inherit(struct mp__units *units, uint64_t me)
+static _Atomic uint64_t *units_inherit(struct mp__units *units, uint64_t me)
 {
     mp__owner judged = 0;
     bool dead = false;
@@ -69,23 +70,23 @@ static bool units_inherit(struct mp__units *units, uint64_t me)
         }
         if (dead && atomic_compare_exchange_strong(unit_at(units, i), &seen, me | MP__TOLD)) {
             mp__step("units.inherited");
-            return true;
+            return unit_at(units, i);
         }
     }
-    return false;
+    return NULL;
 }
 
-static bool units_spin(struct mp__units *units, uint64_t me)
+static _Atomic uint64_t *units_spin(struct mp__units *units, uint64_t me)
 {
     struct mp__spin spin;
     if (!mp__spin_begin(&spin, MP__SPIN_WAKE))
-        return false;
-    bool taken = false;
+        return NULL;
+    _Atomic uint64_t *unit = NULL;
     do
-        taken = units_try(units, me);
-    while (!taken && mp__spin_again(&spin));
-    mp__spin_ended(&spin, taken);
-    return taken;
+        unit = units_try(units, me);
+    while (unit == NULL && mp__spin_again(&spin));
+    mp__spin_ended(&spin, unit != NULL);
+    return unit;
 }
 
 /* After a sleep: others may sleep still, and another unit may be free for them. */
@@ -101,7 +102,8 @@ static struct mp__units *units_of(const struct mp__ref *ref)
     return (struct mp__units *)(void *)ref->object;
 }
 
-static int units_wait(const struct mp__ref *ref, uint64_t me, mp__moment until)
+static int units_wait(const struct mp__ref *ref, uint64_t me, mp__moment until,
+                      _Atomic uint64_t **unit)
 {
     struct mp__units *units = units_of(ref);
     int64_t slice = MP__SLICE_FIRST;
@@ -113,13 +115,16 @@ static int units_wait(const struct mp__ref *ref, uint64_t me, mp__moment until)
         }
         atomic_store(&units->object.word, 1);
         mp__step("units.parking");
-        if (units_try(units, me)) {
+        *unit = units_try(units, me);
+        if (*unit != NULL) {
             if (slept)
                 units_pass_on(units);
             return 0;
         }
         bool late = mp__moment_passed(until);
-        if ((slept || late) && units_inherit(units, me))
+        if (slept || late)
+            *unit = units_inherit(units, me);
+        if (*unit != NULL)
             return MP_RECOVERED;
         if (late)
             return MP_ETIMEOUT;
@@ -129,22 +134,35 @@ static int units_wait(const struct mp__ref *ref, uint64_t me, mp__moment until)
     }
 }
 
-int mp__units_acquire(const struct mp__ref *ref, double timeout)
+static int units_take(const struct mp__ref *ref, uint64_t me, double timeout,
+                      _Atomic uint64_t **unit)
 {
     struct mp__units *units = units_of(ref);
-    uint64_t me;
     mp__moment until;
+    *unit = timeout == timeout ? units_try(units, me) : NULL;
+    if (*unit != NULL)
+        return 0;
+    int rc = mp__moment_of(timeout, &until);
+    if (rc != 0)
+        return rc;
+    if (until != 0)
+        *unit = units_spin(units, me);
+    return *unit != NULL ? 0 : units_wait(ref, me, until, unit);
+}
+
+int mp__units_acquire(const struct mp__ref *ref, double timeout)
+{
+    uint64_t me;
+    _Atomic uint64_t *unit;
     int rc = mp__self_word(&me);
-    if (rc != 0)
+    if (rc == 0)
+        rc = units_take(ref, me, timeout, &unit);
+    if (rc < 0 || !mp__ref_ended(ref))
         return rc;
-    if (timeout == timeout && units_try(units, me))
-        return 0;
-    rc = mp__moment_of(timeout, &until);
-    if (rc != 0)
-        return rc;
-    if (until != 0 && units_spin(units, me))
-        return 0;
-    return units_wait(ref, me, until);
+    /* perhaps the next semaphore's in this place */
+    uint64_t mine = rc == MP_RECOVERED ? me | MP__TOLD : me;
+    atomic_compare_exchange_strong(unit, &mine, 0);
+    return MP_ECLOSED;
 }
 
 enum whose { MINE, THE_DEAD, ANYBODY };

@@ -14,8 +14,8 @@ enum { NAMES = sizeof step_names / sizeof *step_names, RUNS_MAX = 400 };
 
 struct steps_stage *steps_stage;
 
-/* A child of the engine, reaped as soon as it ends: where there are no start times, a corpse passes
-   for alive with all but its parent. */
+/* A child of the engine: a corpse until all is over, but reaped at once where corpses pass for
+   alive. */
 struct child {
     pid_t pid;
     bool ended, may_be_killed;
@@ -150,6 +150,12 @@ static bool was_killed(const struct child *c)
     return WIFSIGNALED(c->status) && WTERMSIG(c->status) == SIGKILL;
 }
 
+static bool corpses_pass_for_alive(void)
+{
+    uint64_t start;
+    return mp__process_trace(getpid(), &start) == MP__TRACE_UNKNOWN;
+}
+
 static void reap_if_ended(struct child *c)
 {
     if (!c->ended)
@@ -160,10 +166,11 @@ static void reap_if_ended(struct child *c)
 static bool reap(struct child *wanted)
 {
     struct kill_clock clock;
+    bool at_once = corpses_pass_for_alive();
     kill_clock_start(&clock);
     for (;;) {
         reap_if_ended(wanted);
-        for (int i = 0; i < partners; i++)
+        for (int i = 0; i < partners && at_once; i++)
             reap_if_ended(&partner[i]);
         if (wanted->ended)
             return true;

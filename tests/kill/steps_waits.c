@@ -185,7 +185,7 @@ static int first_main(void *unused)
     return 0;
 }
 
-/* Who is over already, woken by a death, has been reaped. */
+/* Who is over already, woken by a death, may have been reaped. */
 static void signal_to(pid_t pid, int number)
 {
     check(kill(pid, number) == 0 || errno == ESRCH);

@@ -32,12 +32,27 @@ static void test_classes_of_plain_blocks_double(void **state)
 static void test_an_object_gets_the_least_class_that_holds_it(void **state)
 {
     (void)state;
+    int least = mp__object_class(MP__KIND_BARRIER, sizeof(struct mp__object));
     for (size_t size = sizeof(struct mp__object); size <= 49152; size += 37) {
         int c = mp__object_class(MP__KIND_BARRIER, size);
         check(c >= MP__PLAIN_CLASSES && mp__class_size((unsigned)c) >= size);
-        check(c == MP__PLAIN_CLASSES || mp__class_size((unsigned)c - 1) < size);
+        check(c == least || mp__class_size((unsigned)c - 1) < size);
     }
-    check(mp__object_class(MP__KIND_CONDITION, 30000) != mp__object_class(MP__KIND_BARRIER, 30000));
+}
+
+/* A late call on what has ended finds words there that mean what it takes them for. */
+static void test_only_kinds_whose_words_mean_the_same_share_a_class(void **state)
+{
+    (void)state;
+    static const enum mp__kind kinds[] = {MP__KIND_LOCK,      MP__KIND_SEMAPHORE, MP__KIND_BOUNDED,
+                                          MP__KIND_CONDITION, MP__KIND_EVENT,     MP__KIND_BARRIER,
+                                          MP__KIND_QUEUE};
+    enum { KINDS = sizeof kinds / sizeof *kinds };
+    for (size_t size = sizeof(struct mp__object); size <= 1024; size *= 2)
+        for (int i = 0; i < KINDS; i++)
+            for (int j = 0; j < i; j++)
+                check(mp__object_class(kinds[i], size) != mp__object_class(kinds[j], size));
+    check(mp__object_class(MP__KIND_LOCK, 128) == mp__object_class(MP__KIND_RLOCK, 128));
 }
 
 static void test_a_slab_has_as_many_blocks_as_fit(void **state)
@@ -174,6 +189,8 @@ int main(void)
         support_test("slab: classes of plain blocks double", test_classes_of_plain_blocks_double),
         support_test("slab: an object gets the least class that holds it",
                      test_an_object_gets_the_least_class_that_holds_it),
+        support_test("slab: only kinds whose words mean the same share a class",
+                     test_only_kinds_whose_words_mean_the_same_share_a_class),
         support_test("slab: has as many blocks as fit", test_a_slab_has_as_many_blocks_as_fit),
         support_test("slab: its blocks are apart", test_the_blocks_of_a_slab_are_apart),
         support_test("slab: a full one is followed by another and used again",

@@ -53,8 +53,8 @@ static void test_a_sentinel_is_ready_when_its_child_has_ended(void **state)
 {
     (void)state;
     struct mp__child child = start_child();
-    int fd = assert_mp_ok(mp__child_sentinel(&child));
-    check(mp__child_sentinel(&child) == fd);
+    int fd = assert_mp_ok(mp__child_sentinel(&child, false));
+    check(mp__child_sentinel(&child, false) == fd);
     check(!is_ready(fd));
     pipe_tell(&go, 'g');
     struct pollfd item = {.fd = fd, .events = POLLIN};
@@ -71,10 +71,27 @@ static void test_a_sentinel_asked_for_too_late_is_ready(void **state)
     struct mp__child child = start_child();
     pipe_tell(&go, 'g');
     check(child_wait(child.pid) == 0);
-    int fd = assert_mp_ok(mp__child_sentinel(&child));
+    int fd = assert_mp_ok(mp__child_sentinel(&child, false));
     struct pollfd item = {.fd = fd, .events = POLLIN};
     check(poll(&item, 1, -1) == 1);
+    check(!child.sentinel_is_pipe || (item.revents & POLLIN) != 0);
     mp__child_forget(&child);
+}
+
+/* Once a child was reaped its number may be that of another child. */
+static void test_the_sentinel_of_one_that_was_reaped_is_not_anothers(void **state)
+{
+    (void)state;
+    struct mp__child ended = start_child();
+    pipe_tell(&go, 'g');
+    check(child_wait(ended.pid) == 0);
+    struct mp__child other = start_child();
+    ended.pid = other.pid;
+    check(is_ready(assert_mp_ok(mp__child_sentinel(&ended, true))));
+    mp__child_forget(&ended);
+    pipe_tell(&go, 'g');
+    check(child_wait(other.pid) == 0);
+    mp__child_forget(&other);
 }
 
 static void test_waiting_ends_with_the_child(void **state)
@@ -110,7 +127,7 @@ static void test_a_closed_sentinel_is_not_believed(void **state)
 {
     (void)state;
     struct mp__child child = start_child();
-    int fd = assert_mp_ok(mp__child_sentinel(&child));
+    int fd = assert_mp_ok(mp__child_sentinel(&child, false));
     check(close(fd) == 0);
     mp__child_await(&child, mp__moment_in(MP__MS));
     FILE *other = tmpfile();
@@ -118,7 +135,7 @@ static void test_a_closed_sentinel_is_not_believed(void **state)
     if (fileno(other) != fd)
         check(dup2(fileno(other), fd) == fd);
     mp__child_await(&child, mp__moment_in(MP__MS));
-    int again = mp__child_sentinel(&child); /* the portable form cannot open another */
+    int again = mp__child_sentinel(&child, false); /* the portable form cannot open another */
     check(again == -EBADF || (again >= 0 && again != fd && !is_ready(again)));
     mp__child_forget(&child);
     check(fcntl(fd, F_GETFD) >= 0);
@@ -224,6 +241,8 @@ int main(void)
                    test_a_sentinel_is_ready_when_its_child_has_ended),
         child_test("child: a sentinel asked for too late is ready",
                    test_a_sentinel_asked_for_too_late_is_ready),
+        child_test("child: the sentinel of one that was reaped is not another's",
+                   test_the_sentinel_of_one_that_was_reaped_is_not_anothers),
         child_test("child: waiting ends with the child", test_waiting_ends_with_the_child),
         child_test("child: waiting for one that is gone returns",
                    test_waiting_for_one_that_is_gone_returns),

@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -67,6 +69,38 @@ static int trace_without_proc(void *arg)
     return 0;
 }
 
+static int trace_a_corpse_without_proc(void *arg)
+{
+    uint64_t start;
+    if (!deny(SYS_openat, SYS_openat))
+        return NOT_HERE;
+    check(mp__process_trace(*(pid_t *)arg, &start) == MP__TRACE_GONE);
+    return 0;
+}
+
+static void *stay(void *unused)
+{
+    for (;;)
+        (void)pause();
+    return unused;
+}
+
+static int live_on_in_a_thread(void *arg)
+{
+    pthread_t thread;
+    check(pthread_create(&thread, NULL, stay, arg) == 0);
+    pthread_exit(NULL);
+}
+
+static int trace_a_thread_without_proc(void *arg)
+{
+    uint64_t start;
+    if (!deny(SYS_openat, SYS_openat))
+        return NOT_HERE;
+    check(mp__process_trace(*(pid_t *)arg, &start) == MP__TRACE_UNKNOWN);
+    return 0;
+}
+
 static void must_succeed(int (*body)(void *), void *arg)
 {
     int status = child_wait(child_fork(body, arg));
@@ -102,6 +136,30 @@ static void test_what_proc_does_not_show_is_gone_only_if_it_is(void **state)
     must_succeed(trace_without_proc, &gone);
 }
 
+static void await_state_z(pid_t pid)
+{
+    while (child_await_sleep(pid))
+        (void)sched_yield();
+}
+
+/* As for a process that has no descriptor left. */
+static void test_a_corpse_is_known_without_a_descriptor(void **state)
+{
+    (void)state;
+    uint64_t start;
+    if (mp__process_trace(getpid(), &start) == MP__TRACE_UNKNOWN) {
+        print_message("SKIPPED: the portable form cannot tell\n");
+        skip();
+    }
+    pid_t corpse = child_fork(leave, NULL), lives = child_fork(live_on_in_a_thread, NULL);
+    await_state_z(corpse);
+    await_state_z(lives);
+    must_succeed(trace_a_corpse_without_proc, &corpse);
+    must_succeed(trace_a_thread_without_proc, &lives);
+    check(child_wait(corpse) == 0);
+    check(kill(lives, SIGKILL) == 0 && child_wait(lives) == -SIGKILL);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -111,6 +169,8 @@ int main(void)
                      test_without_any_file_nothing_is_known),
         support_test("trace: what /proc does not show is gone only if it is",
                      test_what_proc_does_not_show_is_gone_only_if_it_is),
+        support_test("trace: a corpse is known without a descriptor",
+                     test_a_corpse_is_known_without_a_descriptor),
     };
     return support_run("denied", tests);
 }

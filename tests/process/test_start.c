@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* ---- inherited ----------------------------------------------------------------------------- */
@@ -336,6 +337,60 @@ static void test_children_start_children(void **state)
     mp_semaphore_destroy(tree.leaves);
 }
 
+/* ---- a close beside a start ----------------------------------------------------------------- */
+
+static struct signal_pipe may_end;
+static mp_process *starting;
+static pthread_t closer;
+static _Atomic pid_t closer_id;
+static int closed;
+
+static int wait_to_end(void *arg)
+{
+    (void)arg;
+    return pipe_await(&may_end);
+}
+
+static void *close_it(void *arg)
+{
+    (void)arg;
+    atomic_store(&closer_id, (pid_t)syscall(SYS_gettid));
+    closed = mp_process_close(starting);
+    return NULL;
+}
+
+/* Runs inside the fork, when a start is half done. */
+static void close_beside(void)
+{
+    if (starting == NULL || atomic_load(&closer_id) != 0)
+        return;
+    check(pthread_create(&closer, NULL, close_it, NULL) == 0);
+    while (atomic_load(&closer_id) == 0)
+        (void)sched_yield();
+    check(child_await_sleep(atomic_load(&closer_id)));
+}
+
+static int close_while_starting(void *arg)
+{
+    (void)arg;
+    check(pthread_atfork(close_beside, NULL, NULL) == 0);
+    pipe_open(&may_end);
+    assert_mp_result(mp_process_create(&starting, wait_to_end, NULL, 0, NULL), 0);
+    assert_mp_result(mp_process_start(starting), 0);
+    check(pthread_join(closer, NULL) == 0);
+    check(closed == MP_ESTATE);
+    assert_mp_result(mp_process_is_alive(starting), 1);
+    pipe_tell(&may_end, 7);
+    check(finish_process(starting) == 7);
+    return 0;
+}
+
+static void test_a_close_beside_a_start_does_not_lose_the_child(void **state)
+{
+    (void)state;
+    check(program(close_while_starting, NULL) == 0);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -355,6 +410,8 @@ int main(void)
         support_test("start: children of a busy program can allocate and print",
                      test_children_of_a_busy_program_can_allocate_and_print),
         support_test("start: children start children", test_children_start_children),
+        support_test("start: a close beside it does not lose the child",
+                     test_a_close_beside_a_start_does_not_lose_the_child),
     };
     return support_run_processes("start", tests);
 }

@@ -2,8 +2,12 @@
  * and even if the next object already stands in the same place. */
 #include "waiters.h"
 
+#include "base/base.h"
+
 #include <mp/sharedctypes.h>
 #include <mp/synchronize.h>
+#include <signal.h>
+#include <string.h>
 
 /* An object that everybody has to wait for, and its end. */
 struct scene {
@@ -295,6 +299,59 @@ static void test_a_child_that_destroys_disturbs_nobody(void **state)
     }
 }
 
+/* ---- a condition that ends while the holder of its lock is being buried ------------------------- */
+
+static struct signal_pipe here, go_on;
+static mp_rlock *lock;
+static mp_condition *condition;
+
+static void stop_as_heir(const char *step)
+{
+    if (strcmp(step, "guard.counted") != 0)
+        return;
+    pipe_tell(&here, 'h');
+    (void)pipe_await(&go_on);
+}
+
+static int wait_and_inherit(void *arg)
+{
+    (void)arg;
+    assert_mp_result(mp_condition_acquire(condition, MP_FOREVER), 0);
+    pipe_tell(&here, 'w');
+    mp__step_hook = stop_as_heir;
+    assert_mp_error(mp_condition_wait(condition, MP_FOREVER), MP_ECLOSED);
+    mp__step_hook = NULL;
+    assert_mp_result(mp_rlock_release(lock), 0);
+    return 0;
+}
+
+static int die_holding(void *arg)
+{
+    (void)arg;
+    assert_mp_result(mp_rlock_acquire(lock, MP_FOREVER), 0);
+    return raise(SIGKILL);
+}
+
+static void test_an_heir_keeps_the_lock_though_the_condition_ends(void **state)
+{
+    (void)state;
+    pipe_open(&here);
+    pipe_open(&go_on);
+    assert_mp_result(mp_rlock_create(&lock), 0);
+    assert_mp_result(mp_condition_create(&condition, lock), 0);
+    pid_t heir = child_fork(wait_and_inherit, NULL);
+    check(pipe_await(&here) == 'w');
+    check(child_wait(child_fork(die_holding, NULL)) == -SIGKILL);
+    check(pipe_await(&here) == 'h');
+    mp_condition_destroy(condition);
+    pipe_tell(&go_on, 'g');
+    check(child_wait(heir) == 0);
+    assert_mp_result(mp_rlock_acquire(lock, MP_FOREVER), 0);
+    mp_rlock_destroy(lock);
+    pipe_close(&here);
+    pipe_close(&go_on);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -304,6 +361,8 @@ int main(void)
                      test_the_next_object_in_the_same_place_does_not_keep_them),
         support_test("destroy: a child that destroys disturbs nobody",
                      test_a_child_that_destroys_disturbs_nobody),
+        support_test("destroy: an heir keeps the lock though the condition ends",
+                     test_an_heir_keeps_the_lock_though_the_condition_ends),
     };
     return support_run("destroy", tests);
 }
