@@ -15,8 +15,9 @@
  * kind, MP_ECLOSED (ValueError) for a destroyed one, also when it is destroyed while the call
  * waits, MP_ENOSLOT (OSError) in a process that libmp has no room to follow. Functions that return
  * bool cannot say so. Timeouts: timeout.h; with MP_NOWAIT or less a call does not wait for
- * messages or room, and for another process that is inside at most some ten milliseconds. Waits
- * go on after signals. None of this is for signal handlers.
+ * messages or room, and for another process that is inside at most some ten milliseconds; but a
+ * put that needs memory waits as long as a process stopped (SIGSTOP) inside the allocator is
+ * stopped, whatever its timeout. Waits go on after signals. None of this is for signal handlers.
  *
  * KILL -9. A caller killed inside any call leaves the queue usable: its message is in the queue
  * whole, or not at all; the message it was getting is in the queue, or gone with it. Nothing is
@@ -57,7 +58,7 @@ typedef struct mp_queue mp_queue;
  * A queue without limit and without timeouts, mirroring Python's SimpleQueue.
  * Its descriptor can be polled along with others. It belongs to the process that made the queue
  * and is inherited by children that are forked afterwards; a process that has the queue in another
- * way may put and get, but has no descriptor, and what it puts does not show on that of others.
+ * way may put and get, but has no descriptor: what it puts and takes does not show on that of others.
  *
  *     mp_simple_queue *queue;
  *     mp_obj message;
@@ -295,8 +296,9 @@ MP_API bool mp_simple_queue_empty(mp_simple_queue *queue);
 /**
  * Give the descriptor that is readable while there are messages, to poll and not to read.
  * Python: SimpleQueue._reader.fileno()
- * Does not wait. It stays the queue's. A killed caller of get may leave it wrong until the next put
- * or get; ask mp_simple_queue_empty before a get that must not wait, and do not poll for ever.
+ * Does not wait. It stays the queue's. A killed caller of get, and a get by a process that has no
+ * descriptor, may leave it readable with nothing there until the next put, get or
+ * mp_simple_queue_empty: ask that before a get that must not wait, and do not poll for ever.
  * Returns the descriptor; MP_ECLOSED (OSError) after close; MP_ESTATE in a process that did not
  * inherit it.
  */
@@ -306,7 +308,8 @@ MP_API int mp_simple_queue_fileno(mp_simple_queue *queue);
  * Put and get no more in this process, and close its descriptors; see CLOSE above.
  * Python: SimpleQueue.close()
  * Does not wait. Not while another thread uses the queue.
- * Returns 0, the second time too; -ENOMEM (MemoryError).
+ * Returns 0, the second time too, and when another process has destroyed it meanwhile; -ENOMEM
+ * (MemoryError).
  */
 MP_API int mp_simple_queue_close(mp_simple_queue *queue);
 

@@ -36,12 +36,13 @@ struct mp__taking mp__taking_bytes(void)
 int mp_queue_get_bytes(mp_queue *q, void **buf, size_t *n, double timeout)
 {
     mp__moment until;
+    struct mp__ref ref = mp__ref_to(q);
     int rc = mp__queue_check(q);
     if (rc == 0)
         rc = mp__moment_of(timeout, &until);
     struct mp__taking taking = mp__taking_bytes();
     if (rc == 0)
-        rc = mp__queue_get(q, &taking, until);
+        rc = mp__queue_get(&ref, &taking, until);
     if (rc != 0)
         return mp__fail(rc);
     if (n != NULL)
@@ -65,6 +66,7 @@ static int accept_into(struct mp__taking *taking, const struct mp__message *mess
 int mp_queue_get_bytes_into(mp_queue *q, void *buf, size_t cap, size_t *n, double timeout)
 {
     mp__moment until;
+    struct mp__ref ref = mp__ref_to(q);
     int rc = buf == NULL && cap > 0 ? MP_EINVAL : mp__queue_check(q);
     if (rc == 0)
         rc = mp__moment_of(timeout, &until);
@@ -74,7 +76,7 @@ int mp_queue_get_bytes_into(mp_queue *q, void *buf, size_t cap, size_t *n, doubl
                                 .buf = buf,
                                 .limit = cap};
     if (rc == 0)
-        rc = mp__queue_get(q, &taking, until);
+        rc = mp__queue_get(&ref, &taking, until);
     if (n != NULL && (rc == 0 || rc == MP_ETOOSHORT))
         *n = taking.size;
     if (rc == MP_ETOOSHORT)
@@ -105,6 +107,7 @@ static bool again_item(struct mp__taking *taking, const struct mp__message *mess
 int mp_queue_get_array(mp_queue *q, void *buf, size_t count, size_t size, double timeout)
 {
     mp__moment until;
+    struct mp__ref ref = mp__ref_to(q);
     int rc = buf == NULL || count == 0 || size == 0 ? MP_EINVAL : mp__queue_check(q);
     if (rc == 0)
         rc = mp__moment_of(timeout, &until);
@@ -116,7 +119,7 @@ int mp_queue_get_array(mp_queue *q, void *buf, size_t count, size_t size, double
                                 .size = size,
                                 .limit = count < INT32_MAX ? count : INT32_MAX};
     if (rc == 0)
-        rc = mp__queue_get(q, &taking, until);
+        rc = mp__queue_get(&ref, &taking, until);
     if (rc == MP_ETYPE)
         return mp__failf(rc, "the first message is no item of %zu bytes", size);
     return rc != 0 ? mp__fail(rc) : (int)taking.count;

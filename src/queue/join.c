@@ -24,11 +24,12 @@ bool mp_queue_full(mp_queue *q)
 int mp_queue_task_done(mp_queue *q)
 {
     uint64_t me;
+    struct mp__ref ref = mp__ref_to(q);
     int rc = mp__object_check(q, MP__KIND_QUEUE);
     if (rc == 0)
         rc = mp__self_word(&me);
     if (rc == 0)
-        rc = mp__head_take(q, me, MP__NEVER);
+        rc = mp__head_take(&ref, me, MP__NEVER);
     if (rc != 0)
         return mp__fail(rc);
     rc = mp__ledger_done(q, mp__owner_of(me));
@@ -51,14 +52,14 @@ static bool all_done(mp_queue *q, int *rc)
     return true;
 }
 
-static int queue_join(mp_queue *q, uint64_t me, mp__moment until)
+static int queue_join(const struct mp__ref *ref, uint64_t me, mp__moment until)
 {
-    uint32_t serial = mp__object_serial(&q->object);
+    mp_queue *q = mp__queue_of(ref);
     int64_t slice = MP__SLICE_FIRST;
     bool slept = false;
     for (;;) {
         atomic_store(&q->join_wanted, 1);
-        int rc = mp__head_take(q, me, until == 0 ? mp__moment_in(MP__SLICE_FIRST) : until);
+        int rc = mp__head_take(ref, me, until == 0 ? mp__moment_in(MP__SLICE_FIRST) : until);
         if (rc != 0)
             return rc;
         bool done = all_done(q, &rc);
@@ -73,7 +74,7 @@ static int queue_join(mp_queue *q, uint64_t me, mp__moment until)
         mp__gate_wait(&q->join_gate, mp__slice_end(&slice, until));
         mp__step("join.woken");
         slept = true;
-        if (mp__object_ended(&q->object, serial)) {
+        if (mp__ref_ended(ref)) {
             mp__gate_post(&q->join_gate);
             return MP_ECLOSED;
         }
@@ -84,18 +85,20 @@ int mp_queue_join(mp_queue *q, double timeout)
 {
     uint64_t me;
     mp__moment until;
+    struct mp__ref ref = mp__ref_to(q);
     int rc = mp__object_check(q, MP__KIND_QUEUE);
     if (rc == 0)
         rc = mp__moment_of(timeout, &until);
     if (rc == 0)
         rc = mp__self_word(&me);
     if (rc == 0)
-        rc = queue_join(q, me, until);
+        rc = queue_join(&ref, me, until);
     return rc < 0 ? mp__fail(rc) : rc;
 }
 
 void mp_queue_destroy(mp_queue *q)
 {
+    struct mp__ref ref = mp__ref_to(q);
     if (mp__object_check(q, MP__KIND_QUEUE) == 0)
-        mp__queue_end(q);
+        mp__queue_end(&ref);
 }

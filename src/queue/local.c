@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define BUSY UINT64_C(1) /* somebody is filling it in; no queue stands at the arena's head */
 
@@ -75,6 +76,31 @@ struct mp__local *mp__local_make(const mp_queue *q, const int fds[2])
         atomic_store(&local->fds[i], fds != NULL ? fds[i] : -1);
     atomic_store(&local->key, key_of(q));
     return local;
+}
+
+void mp__local_close(struct mp__local *local)
+{
+    atomic_store(&local->closed, true);
+    for (int i = 0; i < 2; i++) {
+        int fd = atomic_exchange(&local->fds[i], -1);
+        if (fd >= 0)
+            close(fd);
+    }
+}
+
+bool mp__local_bury(const mp_queue *q)
+{
+    bool any = false;
+    struct mp__local *local = atomic_load(&locals);
+    for (; local != NULL; local = local->next) {
+        uint64_t key = atomic_load(&local->key);
+        if (key == BUSY || (uint32_t)key != mp__piece_ref(q) || !is_over(key) ||
+            atomic_load(&local->fds[0]) < 0)
+            continue;
+        mp__local_close(local);
+        any = true;
+    }
+    return any;
 }
 
 bool mp__queue_is_closed(const mp_queue *q)

@@ -68,14 +68,15 @@ int mp__queue_check(mp_queue *q)
     return rc != 0 ? rc : mp__queue_is_closed(q) ? MP_ECLOSED : 0;
 }
 
-void mp__queue_end(mp_queue *q)
+void mp__queue_end(const struct mp__ref *ref)
 {
+    mp_queue *q = mp__queue_of(ref);
     uint64_t me;
     if (!mp__object_may_end(&q->object) || mp__self_word(&me) != 0 ||
-        mp__tail_take(q, me, MP__NEVER) != 0)
+        mp__tail_take(ref, me, MP__NEVER) != 0)
         return;
     /* the guards of what has ended stay taken: who waits for them sees that it has */
-    if (mp__head_take(q, me, MP__NEVER) == 0)
+    if (mp__head_take(ref, me, MP__NEVER) == 0)
         mp__object_end_guarded(&q->object);
     else
         mp__tail_give(q, me);
@@ -108,7 +109,7 @@ struct sleep {
     size_t (*amount_of)(mp_queue *q);
     _Atomic uint32_t *wanted;
     mp__gate *gate;
-    uint32_t serial;
+    const struct mp__ref *ref;
     int64_t slice;
     bool slept;
 };
@@ -146,7 +147,7 @@ static int sleep_once(mp_queue *q, struct sleep *sleep, mp__moment until)
     mp__gate_wait(sleep->gate, mp__slice_end(&sleep->slice, until));
     mp__step("queue.woken");
     sleep->slept = true;
-    if (!mp__object_ended(&q->object, sleep->serial))
+    if (!mp__ref_ended(sleep->ref))
         return 0;
     mp__gate_post(sleep->gate);
     return MP_ECLOSED;
@@ -162,13 +163,14 @@ static void sleep_pass_on(mp_queue *q, struct sleep *sleep)
         mp__gate_post(sleep->gate);
 }
 
-static struct sleep sleep_for(mp_queue *q, bool items)
+static struct sleep sleep_for(const struct mp__ref *ref, bool items)
 {
+    mp_queue *q = mp__queue_of(ref);
     struct sleep sleep = {
         .amount_of = items ? items_of : room_of,
         .wanted = items ? &q->items_wanted : &q->space_wanted,
         .gate = items ? &q->items_gate : &q->space_gate,
-        .serial = mp__object_serial(&q->object),
+        .ref = ref,
         .slice = MP__SLICE_FIRST,
         .slept = false,
     };
@@ -216,13 +218,14 @@ static int put_some(mp_queue *q, struct putting *putting)
 }
 
 /* Puts all, or what goes in before the time is up; the caller looks at putting->put. */
-static int put_all(mp_queue *q, struct putting *putting, mp__moment until)
+static int put_all(const struct mp__ref *ref, struct putting *putting, mp__moment until)
 {
+    mp_queue *q = mp__queue_of(ref);
     uint64_t me;
     int rc = mp__self_word(&me);
-    struct sleep sleep = sleep_for(q, false);
+    struct sleep sleep = sleep_for(ref, false);
     while (rc == 0) {
-        rc = mp__tail_take(q, me, guard_until(until));
+        rc = mp__tail_take(ref, me, guard_until(until));
         if (rc != 0)
             break;
         size_t before = putting->put;
@@ -238,46 +241,48 @@ static int put_all(mp_queue *q, struct putting *putting, mp__moment until)
     return rc == MP_ETIMEOUT ? MP_EFULL : rc;
 }
 
-int mp__queue_put_block(mp_queue *q, enum mp__record record, void *block, size_t n,
+int mp__queue_put_block(const struct mp__ref *ref, enum mp__record record, void *block, size_t n,
                         mp__moment until)
 {
     struct putting putting = {.record = record, .size = n, .count = 1, .block = block};
-    int rc = put_all(q, &putting, until);
+    int rc = put_all(ref, &putting, until);
     if (rc != 0)
         mp__heap_give(block);
     return rc;
 }
 
-int mp__queue_put(mp_queue *q, enum mp__record record, const void *p, size_t n, mp__moment until)
+int mp__queue_put(const struct mp__ref *ref, enum mp__record record, const void *p, size_t n,
+                  mp__moment until)
 {
     struct putting putting = {.record = record, .p = p, .size = n, .count = 1};
     void *block, *bytes;
     if (n <= MP__RING_INLINE)
-        return put_all(q, &putting, until);
+        return put_all(ref, &putting, until);
     int rc = mp__block_make(n, &block, &bytes);
     if (rc != 0)
         return rc;
     memcpy(bytes, p, n);
-    return mp__queue_put_block(q, record, block, n, until);
+    return mp__queue_put_block(ref, record, block, n, until);
 }
 
 int mp_queue_put_bytes(mp_queue *q, const void *p, size_t n, double timeout)
 {
     mp__moment until;
+    struct mp__ref ref = mp__ref_to(q);
     int rc = p == NULL && n > 0 ? MP_EINVAL : mp__queue_check(q);
     if (rc == 0)
         rc = mp__moment_of(timeout, &until);
     if (rc == 0)
-        rc = mp__queue_put(q, MP__RECORD_BYTES, p, n, until);
+        rc = mp__queue_put(&ref, MP__RECORD_BYTES, p, n, until);
     return rc != 0 ? mp__fail(rc) : 0;
 }
 
 /* Items that do not stand in the ring go one by one, each in its block. */
-static int put_large_items(mp_queue *q, struct putting *putting, mp__moment until)
+static int put_large_items(const struct mp__ref *ref, struct putting *putting, mp__moment until)
 {
     int rc = 0;
     while (rc == 0 && putting->put < putting->count) {
-        rc = mp__queue_put(q, MP__RECORD_BYTES, putting->p + putting->put * putting->size,
+        rc = mp__queue_put(ref, MP__RECORD_BYTES, putting->p + putting->put * putting->size,
                            putting->size, until);
         putting->put += rc == 0;
     }
@@ -287,6 +292,7 @@ static int put_large_items(mp_queue *q, struct putting *putting, mp__moment unti
 int mp_queue_put_array(mp_queue *q, const void *items, size_t count, size_t size, double timeout)
 {
     mp__moment until;
+    struct mp__ref ref = mp__ref_to(q);
     size_t bytes;
     int rc = items == NULL || count == 0 || size == 0 || count > INT32_MAX ? MP_EINVAL
                                                                            : mp__queue_check(q);
@@ -297,7 +303,8 @@ int mp_queue_put_array(mp_queue *q, const void *items, size_t count, size_t size
     if (rc != 0)
         return mp__fail(rc);
     struct putting putting = {.record = MP__RECORD_BYTES, .p = items, .size = size, .count = count};
-    rc = size > MP__RING_INLINE ? put_large_items(q, &putting, until) : put_all(q, &putting, until);
+    rc = size > MP__RING_INLINE ? put_large_items(&ref, &putting, until)
+                                : put_all(&ref, &putting, until);
     return putting.put > 0 ? (int)putting.put : mp__fail(rc);
 }
 
@@ -325,14 +332,15 @@ static int get_first(mp_queue *q, struct mp__taking *taking, mp__owner me,
     return 0;
 }
 
-int mp__queue_get(mp_queue *q, struct mp__taking *taking, mp__moment until)
+int mp__queue_get(const struct mp__ref *ref, struct mp__taking *taking, mp__moment until)
 {
+    mp_queue *q = mp__queue_of(ref);
     uint64_t me;
     struct mp__message message;
     int rc = mp__self_word(&me);
-    struct sleep sleep = sleep_for(q, true);
+    struct sleep sleep = sleep_for(ref, true);
     while (rc == 0) {
-        rc = mp__head_take(q, me, guard_until(until));
+        rc = mp__head_take(ref, me, guard_until(until));
         if (rc != 0)
             break;
         rc = get_first(q, taking, mp__owner_of(me), &message);

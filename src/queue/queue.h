@@ -19,19 +19,24 @@ struct mp__local {
     atomic_int fds[2]; /* a simple queue's pipe, else -1 */
 };
 struct mp__local *mp__local_find(const mp_queue *q);
+void mp__local_close(struct mp__local *local);
 struct mp__local *mp__local_make(const mp_queue *q, const int fds[2]); /* fds: may be NULL */
 bool mp__queue_is_closed(const mp_queue *q);
+/* Closes the descriptors of a queue that stood here and has ended; true if there were any. */
+bool mp__local_bury(const mp_queue *q);
 
 /* A queue of either kind, made but not published. */
 int mp__queue_make(enum mp__kind kind, size_t maxsize, mp_queue **out);
 int mp__queue_check(mp_queue *q);
 void mp__token_ensure(mp_queue *q); /* of a simple queue, under the tail's guard */
 /* Destroys it if this process may, when nobody is inside. */
-void mp__queue_end(mp_queue *q);
+void mp__queue_end(const struct mp__ref *ref);
 
-int mp__queue_put(mp_queue *q, enum mp__record record, const void *p, size_t n, mp__moment until);
+/* `ref` is taken before the queue is checked. */
+int mp__queue_put(const struct mp__ref *ref, enum mp__record record, const void *p, size_t n,
+                  mp__moment until);
 /* The same for bytes in a block made by mp__block_make, which is gone afterwards. */
-int mp__queue_put_block(mp_queue *q, enum mp__record record, void *block, size_t n,
+int mp__queue_put_block(const struct mp__ref *ref, enum mp__record record, void *block, size_t n,
                         mp__moment until);
 
 /* What to do with the first message, under the head's guard: 0 takes it, an error leaves it first.
@@ -45,7 +50,7 @@ struct mp__taking {
     void *buf;
     size_t size, limit, count;
 };
-int mp__queue_get(mp_queue *q, struct mp__taking *taking, mp__moment until);
+int mp__queue_get(const struct mp__ref *ref, struct mp__taking *taking, mp__moment until);
 
 void mp__queue_wait_register(void); /* queue_wait.c */
 /* Sleeps until there may be messages, at most a slice; takes none. */
@@ -54,6 +59,6 @@ void mp__queue_park(mp_queue *q, mp__moment until);
 /* The two ways to get a message whole: bytes in malloc'd memory (buf, size), an object (*buf). */
 struct mp__taking mp__taking_bytes(void);
 struct mp__taking mp__taking_object(mp_obj *out);
-int mp__queue_put_object(mp_queue *q, mp_obj o, mp__moment until);
+int mp__queue_put_object(const struct mp__ref *ref, mp_obj o, mp__moment until);
 
 #endif

@@ -9,7 +9,7 @@ static uint8_t *object_write(mp_obj o, void *to)
     return mp__pickle_write(o, MP__PICKLE_PROTOCOL, MP__PICKLE_HANDLES, to);
 }
 
-int mp__queue_put_object(mp_queue *q, mp_obj o, mp__moment until)
+int mp__queue_put_object(const struct mp__ref *ref, mp_obj o, mp__moment until)
 {
     uint8_t small[MP__RING_INLINE];
     size_t size;
@@ -19,12 +19,12 @@ int mp__queue_put_object(mp_queue *q, mp_obj o, mp__moment until)
         return rc;
     if (size <= sizeof small) {
         object_write(o, small);
-        rc = mp__queue_put(q, MP__RECORD_OBJECT, small, size, until);
+        rc = mp__queue_put(ref, MP__RECORD_OBJECT, small, size, until);
     } else {
         rc = mp__block_make(size, &block, &bytes);
         if (rc == 0) {
             object_write(o, bytes);
-            rc = mp__queue_put_block(q, MP__RECORD_OBJECT, block, size, until);
+            rc = mp__queue_put_block(ref, MP__RECORD_OBJECT, block, size, until);
         }
     }
     return rc != 0 ? mp__fail(rc) : 0;
@@ -57,10 +57,11 @@ struct mp__taking mp__taking_object(mp_obj *out)
 int mp_queue_put(mp_queue *q, mp_obj o, double timeout)
 {
     mp__moment until;
+    struct mp__ref ref = mp__ref_to(q);
     int rc = mp__queue_check(q);
     if (rc == 0)
         rc = mp__moment_of(timeout, &until);
-    return rc != 0 ? mp__fail(rc) : mp__queue_put_object(q, o, until);
+    return rc != 0 ? mp__fail(rc) : mp__queue_put_object(&ref, o, until);
 }
 
 int mp_queue_put_nowait(mp_queue *q, mp_obj o)
@@ -71,12 +72,13 @@ int mp_queue_put_nowait(mp_queue *q, mp_obj o)
 int mp_queue_get(mp_queue *q, mp_obj *out, double timeout)
 {
     mp__moment until;
+    struct mp__ref ref = mp__ref_to(q);
     int rc = mp__queue_check(q);
     if (rc == 0)
         rc = mp__moment_of(timeout, &until);
     struct mp__taking taking = mp__taking_object(out);
     if (rc == 0)
-        rc = mp__queue_get(q, &taking, until);
+        rc = mp__queue_get(&ref, &taking, until);
     return rc != 0 ? mp__fail(rc) : 0;
 }
 

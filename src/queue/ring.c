@@ -17,9 +17,10 @@
  *   A death leaves
  *     putting, before the commit: bytes nobody sees, and perhaps a linked segment, which the next
  *     producer finds by its base and uses; tail_segment may be one too far, and leads back;
- *     getting, before the commit: nothing; after it, a head_segment that leads on to the right one,
- *     an emptied segment or a block that the sweep judges by the positions: a piece is garbage if
- *     head has passed it, or tail has not reached it while nobody holds the guards.
+ *     getting, before the commit: nothing; after it, a head_segment that leads on to the right one
+ *     through others, which the next consumer recycles; an emptied segment or a block that the sweep
+ *     judges by the positions: a segment before head_segment's and a block that head has passed are
+ *     garbage, and what tail has not reached while nobody holds the guards.
  */
 #include "queue/ring.h"
 
@@ -138,22 +139,10 @@ static void segment_recycle(struct mp_queue *q, struct mp__segment *s)
 
 /* ---- putting ------------------------------------------------------------------------------ */
 
-/* A guard may be had after the queue's end too; what it guards is gone then. */
-static bool is_over(struct mp_queue *q)
+int mp__tail_take(const struct mp__ref *ref, uint64_t me, mp__moment until)
 {
-    /* relaxed: the end comes under both guards */
-    uint32_t kind = atomic_load_explicit(&q->object.kind, memory_order_relaxed);
-    return kind != MP__KIND_QUEUE && kind != MP__KIND_SIMPLE_QUEUE;
-}
-
-int mp__tail_take(struct mp_queue *q, uint64_t me, mp__moment until)
-{
-    struct mp__ref ref = mp__ref_to(&q->object);
-    int rc = mp__word_acquire(&q->tail_guard, &q->tail_gate, me, until, &ref);
-    if (rc >= 0 && is_over(q)) {
-        mp__tail_give(q, me);
-        return MP_ECLOSED;
-    }
+    struct mp_queue *q = mp__queue_of(ref);
+    int rc = mp__word_acquire(&q->tail_guard, &q->tail_gate, me, until, ref);
     return rc > 0 ? 0 : rc;
 }
 
@@ -259,14 +248,10 @@ void mp__tail_commit(struct mp_queue *q, const struct mp__cursor *at)
 
 /* ---- getting ------------------------------------------------------------------------------ */
 
-int mp__head_take(struct mp_queue *q, uint64_t me, mp__moment until)
+int mp__head_take(const struct mp__ref *ref, uint64_t me, mp__moment until)
 {
-    struct mp__ref ref = mp__ref_to(&q->object);
-    int rc = mp__word_acquire(&q->head_guard, &q->head_gate, me, until, &ref);
-    if (rc >= 0 && is_over(q)) {
-        mp__head_give(q, me);
-        return MP_ECLOSED;
-    }
+    struct mp_queue *q = mp__queue_of(ref);
+    int rc = mp__word_acquire(&q->head_guard, &q->head_gate, me, until, ref);
     if (rc == MP_RECOVERED)
         mp__ledger_repair(q);
     return rc > 0 ? 0 : rc;
@@ -374,8 +359,9 @@ static bool piece_is_between(struct mp_queue *q, const void *piece)
     if (ref == atomic_load(&q->spare) || ref == atomic_load(&q->tail_segment) ||
         ref == atomic_load(&q->head_segment) || ref == atomic_load(&at.segment->next))
         return true;
+    const struct mp__segment *first = mp__piece_at(atomic_load(&q->head_segment));
     if (s->type == SEGMENT)
-        return distance(head, segment_end(s)) >= 0 && distance(s->base, tail) >= 0;
+        return distance(first->base, s->base) >= 0 && distance(s->base, tail) >= 0;
     return distance(head, block->position) >= 0 && distance(block->position, tail) > 0;
 }
 
@@ -383,11 +369,12 @@ static bool piece_is_between(struct mp_queue *q, const void *piece)
 static bool piece_lives(struct mp__object *object, void *piece)
 {
     struct mp_queue *q = (struct mp_queue *)(void *)object;
+    struct mp__ref ref = mp__ref_to(object);
     uint64_t me;
     bool lives = true;
-    if (mp__self_word(&me) != 0 || mp__tail_take(q, me, 0) != 0)
+    if (mp__self_word(&me) != 0 || mp__tail_take(&ref, me, 0) != 0)
         return true;
-    if (mp__head_take(q, me, 0) == 0) {
+    if (mp__head_take(&ref, me, 0) == 0) {
         lives = piece_is_between(q, piece);
         mp__head_give(q, me);
     }

@@ -49,17 +49,30 @@ static inline uint32_t mp__count_of(uint64_t commit)
     return (uint32_t)commit;
 }
 
+static inline struct mp_queue *mp__queue_of(const struct mp__ref *ref)
+{
+    return (struct mp_queue *)(void *)ref->object;
+}
+
+/* As it was when tail was read: head, which only grows, was the same before and after. */
 static inline uint32_t mp__ring_count(struct mp_queue *q)
 {
-    uint64_t head = atomic_load(&q->head); /* first: the count is never below zero */
-    return mp__count_of(atomic_load(&q->tail)) - mp__count_of(head);
+    uint64_t head = atomic_load(&q->head), tail, seen;
+    do {
+        seen = head;
+        tail = atomic_load(&q->tail);
+        head = atomic_load(&q->head);
+    } while (head != seen);
+    return mp__count_of(tail) - mp__count_of(head);
 }
 
 int mp__ring_make(struct mp_queue *q);
 
 /* ---- putting, under the tail's guard ------------------------------------------------------ */
 
-int mp__tail_take(struct mp_queue *q, uint64_t me, mp__moment until);
+/* Guards of the queue that the call began with: MP_ECLOSED once that has ended, whatever stands in
+   its place now. */
+int mp__tail_take(const struct mp__ref *ref, uint64_t me, mp__moment until);
 void mp__tail_give(struct mp_queue *q, uint64_t me);
 void mp__tail_cursor(struct mp_queue *q, struct mp__cursor *at);
 /* Appends a record, not yet visible; -ENOMEM leaves what was appended before. */
@@ -82,7 +95,7 @@ struct mp__message {
     void *block; /* NULL for a message that stands in the ring */
 };
 
-int mp__head_take(struct mp_queue *q, uint64_t me, mp__moment until);
+int mp__head_take(const struct mp__ref *ref, uint64_t me, mp__moment until);
 void mp__head_give(struct mp_queue *q, uint64_t me);
 void mp__head_cursor(struct mp_queue *q, struct mp__cursor *at);
 bool mp__ring_next(struct mp_queue *q, struct mp__cursor *at, struct mp__message *message);

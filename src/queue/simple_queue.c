@@ -4,7 +4,8 @@
  *   The messages stand in a ring as in any queue. Beside it a pipe holds a token while there are
  *   messages. Both are changed under the tail's guard: put makes sure of a token before its commit,
  *   a get that left nothing drains the pipe if there is still nothing.
- *   A death leaves at worst a token without a message: the descriptor is readable, empty() is true.
+ *   A death leaves at worst a token without a message: the descriptor is readable, empty() is true
+ *   and drains it.
  */
 #include "queue/queue.h"
 
@@ -79,44 +80,48 @@ void mp__token_ensure(mp_queue *q)
             ;
 }
 
-static void tokens_drain(mp_simple_queue *q)
+static void tokens_drain(const struct mp__ref *ref, mp__moment until)
 {
+    mp_queue *q = mp__queue_of(ref);
     char tokens[64];
     uint64_t me;
-    const struct mp__local *local = pipe_of(&q->queue);
-    if (local == NULL || mp__ring_count(&q->queue) > 0 || mp__self_word(&me) != 0 ||
-        mp__tail_take(&q->queue, me, MP__NEVER) != 0)
+    const struct mp__local *local = pipe_of(q);
+    if (local == NULL || mp__ring_count(q) > 0 || mp__self_word(&me) != 0 ||
+        mp__tail_take(ref, me, until) != 0)
         return;
-    if (mp__ring_count(&q->queue) == 0)
+    if (mp__ring_count(q) == 0)
         while (read(local->fds[0], tokens, sizeof tokens) > 0)
             ;
-    mp__tail_give(&q->queue, me);
+    mp__tail_give(q, me);
 }
 
 int mp_simple_queue_put(mp_simple_queue *q, mp_obj o)
 {
+    struct mp__ref ref = mp__ref_to(q);
     int rc = simple_check(q);
     if (rc != 0)
         return mp__fail(rc);
-    return mp__queue_put_object(&q->queue, o, MP__NEVER);
+    return mp__queue_put_object(&ref, o, MP__NEVER);
 }
 
 int mp_simple_queue_put_bytes(mp_simple_queue *q, const void *p, size_t n)
 {
+    struct mp__ref ref = mp__ref_to(q);
     int rc = p == NULL && n > 0 ? MP_EINVAL : simple_check(q);
     if (rc != 0)
         return mp__fail(rc);
-    rc = mp__queue_put(&q->queue, MP__RECORD_BYTES, p, n, MP__NEVER);
+    rc = mp__queue_put(&ref, MP__RECORD_BYTES, p, n, MP__NEVER);
     return rc != 0 ? mp__fail(rc) : 0;
 }
 
 static int simple_get(mp_simple_queue *q, struct mp__taking *taking)
 {
+    struct mp__ref ref = mp__ref_to(q);
     int rc = simple_check(q);
     if (rc == 0)
-        rc = mp__queue_get(&q->queue, taking, MP__NEVER);
+        rc = mp__queue_get(&ref, taking, MP__NEVER);
     if (rc == 0)
-        tokens_drain(q);
+        tokens_drain(&ref, MP__NEVER);
     return rc != 0 ? mp__fail(rc) : 0;
 }
 
@@ -143,7 +148,17 @@ int mp_simple_queue_get_bytes(mp_simple_queue *q, void **buf, size_t *n)
 
 bool mp_simple_queue_empty(mp_simple_queue *q)
 {
-    return simple_check(q) != 0 || mp__ring_count(&q->queue) == 0;
+    struct mp__ref ref = mp__ref_to(q);
+    if (simple_check(q) != 0)
+        return true;
+    if (mp__ring_count(&q->queue) > 0)
+        return false;
+    /* a token may be left by who had no pipe, or was killed; put ensures one before its commit */
+    const struct mp__local *local = pipe_of(&q->queue);
+    struct pollfd item = {.fd = local != NULL ? local->fds[0] : -1, .events = POLLIN};
+    if (poll(&item, 1, 0) == 1)
+        tokens_drain(&ref, mp__moment_in(MP__SLICE_FIRST));
+    return true;
 }
 
 int mp_simple_queue_fileno(mp_simple_queue *q)
@@ -158,6 +173,8 @@ int mp_simple_queue_fileno(mp_simple_queue *q)
 int mp_simple_queue_close(mp_simple_queue *q)
 {
     int rc = mp__object_check(q, MP__KIND_SIMPLE_QUEUE);
+    if (rc == MP_ECLOSED && mp__local_bury(&q->queue))
+        return 0;
     if (rc != 0)
         return mp__fail(rc);
     struct mp__local *local = mp__local_find(&q->queue);
@@ -165,19 +182,14 @@ int mp_simple_queue_close(mp_simple_queue *q)
         local = mp__local_make(&q->queue, NULL);
     if (local == NULL)
         return mp__fail(-ENOMEM);
-    atomic_store(&local->closed, true);
-    for (int i = 0; i < 2; i++) {
-        int fd = atomic_exchange(&local->fds[i], -1);
-        if (fd >= 0)
-            close(fd);
-    }
+    mp__local_close(local);
     return 0;
 }
 
 void mp_simple_queue_destroy(mp_simple_queue *q)
 {
-    if (mp__object_check(q, MP__KIND_SIMPLE_QUEUE) != 0)
-        return;
-    mp_simple_queue_close(q);
-    mp__queue_end(&q->queue);
+    struct mp__ref ref = mp__ref_to(q);
+    (void)mp_simple_queue_close(q);
+    if (mp__object_check(q, MP__KIND_SIMPLE_QUEUE) == 0)
+        mp__queue_end(&ref);
 }

@@ -11,7 +11,7 @@
 #include <signal.h>
 #include <string.h>
 
-enum { PAGE_FULL = 4000, LARGE = 70000, IN_A_SEGMENT = 16 };
+enum { PAGE_FULL = 4000, LARGE = 70000, IN_A_SEGMENT = 16, TAKEN_MOST = 3 * IN_A_SEGMENT };
 
 static mp_queue *q;
 static size_t size;              /* of each message */
@@ -99,10 +99,12 @@ static void put_finish(void)
     mp_queue_destroy(q);
 }
 
+/* Whoever reaps the dead sweeps before anybody gets again. */
 static void get_finish(void)
 {
     uint32_t from, to;
     bool died = atomic_load(&steps_stage->died);
+    mp__heap_sweep();
     rest_take(&from, &to);
     uint32_t left = from == UINT32_MAX ? 0 : to - from;
     assert_true(left <= last - first && left >= last - first - to_take);
@@ -200,9 +202,15 @@ static void get_array_make(void)
     to_take = 5;
 }
 
+static void get_segments_make(void)
+{
+    make(0, PAGE_FULL, 4 * IN_A_SEGMENT + 4, IN_A_SEGMENT - 2);
+    to_take = TAKEN_MOST;
+}
+
 static void get_array(void)
 {
-    static unsigned char items[5][PAGE_FULL], expected[PAGE_FULL];
+    static unsigned char items[TAKEN_MOST][PAGE_FULL], expected[PAGE_FULL];
     check(mp_queue_get_array(q, items, to_take, size, MP_FOREVER) == (int)to_take);
     for (uint32_t i = 0; i < to_take; i++) {
         message_make(expected, first + i);
@@ -560,6 +568,7 @@ const struct scenario steps_queue[] = {
     {"queue, get from the third segment", get_third_make, NULL, get_some, .finish = get_finish},
     {"queue, get large", get_large_make, NULL, get_some, .finish = get_finish},
     {"queue, get array", get_array_make, NULL, get_array, .finish = get_finish},
+    {"queue, get of segments", get_segments_make, NULL, get_array, .finish = get_finish},
     {"queue, wait for a message", empty_make, putter, get_waited_for, .finish = waited_finish},
     {"queue, wait in vain", empty_make, NULL, get_in_vain, .finish = vain_finish},
     {"queue, wait for room", full_make, getter, put_some, .finish = room_finish},

@@ -240,6 +240,74 @@ static void test_a_process_that_did_not_inherit_it_puts_and_gets(void **state)
     mp_queue_destroy(way);
 }
 
+static int get_by_handle(void *way)
+{
+    mp_obj handle;
+    void *p;
+    assert_mp_result(mp_queue_get(way, &handle, MP_FOREVER), 0);
+    assert_mp_result(mp_obj_as_handle(handle, &p), 0);
+    mp_obj_free(&handle);
+    get_int(p, 1);
+    return 0;
+}
+
+static void test_a_get_without_the_descriptor_is_noticed_by_empty(void **state)
+{
+    (void)state;
+    mp_queue *way = new_queue(0);
+    pid_t getter = child_fork(get_by_handle, way);
+    mp_simple_queue *q = new_simple();
+    put_int(q, 1);
+    assert_mp_result(mp_queue_put(way, mp_obj_handle(q), MP_FOREVER), 0);
+    check(child_wait(getter) == 0);
+    check(is_readable(q));
+    check(mp_simple_queue_empty(q));
+    check(!is_readable(q));
+    mp_simple_queue_destroy(q);
+    mp_queue_destroy(way);
+}
+
+static struct signal_pipe here, go_on;
+
+static int close_what_ended(void *q)
+{
+    int before = census_open_descriptors();
+    pipe_tell(&here, 'h');
+    (void)pipe_await(&go_on);
+    assert_mp_result(mp_simple_queue_close(q), 0);
+    check(census_open_descriptors() == before - 2);
+    assert_mp_error(mp_simple_queue_close(q), MP_ECLOSED);
+    return 0;
+}
+
+static int destroy_what_ended(void *q)
+{
+    int before = census_open_descriptors();
+    pipe_tell(&here, 'h');
+    (void)pipe_await(&go_on);
+    mp_simple_queue_destroy(q);
+    check(census_open_descriptors() == before - 2);
+    return 0;
+}
+
+static void test_what_another_process_destroyed_can_be_closed(void **state)
+{
+    (void)state;
+    int (*const bodies[])(void *) = {close_what_ended, destroy_what_ended};
+    pipe_open(&here);
+    pipe_open(&go_on);
+    for (int i = 0; i < 2; i++) {
+        mp_simple_queue *q = new_simple();
+        pid_t heir = child_fork(bodies[i], q);
+        check(pipe_await(&here) == 'h');
+        mp_simple_queue_destroy(q);
+        pipe_tell(&go_on, 'g');
+        check(child_wait(heir) == 0);
+    }
+    pipe_close(&here);
+    pipe_close(&go_on);
+}
+
 static int get_from_destroyed(void *arg)
 {
     assert_mp_error(mp_simple_queue_get(arg, NULL), MP_ECLOSED);
@@ -338,6 +406,10 @@ int main(void)
         support_test("bad arguments are refused", test_bad_arguments_are_refused),
         support_test("a process that did not inherit it puts and gets",
                      test_a_process_that_did_not_inherit_it_puts_and_gets),
+        support_test("a get without the descriptor is noticed by empty",
+                     test_a_get_without_the_descriptor_is_noticed_by_empty),
+        support_test("what another process destroyed can be closed",
+                     test_what_another_process_destroyed_can_be_closed),
         support_test("who sleeps learns that it was destroyed",
                      test_who_sleeps_learns_that_it_was_destroyed),
         support_test("after much traffic the descriptor is right",
