@@ -244,9 +244,10 @@ MP_API int mp_obj_dumps(mp_obj o, int protocol, void **buf, size_t *n);
  * Python: pickle.loads(buf)
  * Nothing that the bytes name is ever run, and memory stays below a small multiple of `n`.
  * Refused are classes, functions, instances, objects that contain themselves, out-of-band buffers,
- * and parts shared so often that written out they take more than 64 * n bytes and 16 MiB. `buf`
- * may go afterwards; bytes after the pickle are ignored, as in Python. The caller owns *out and
- * frees it with mp_obj_free.
+ * parts shared so often that written out they take more than 64 * n bytes and 16 MiB, and lists
+ * and sets made of others that come to several times n items. Each reference to a NaN as a key or
+ * in a set is one of its own. `buf` may go afterwards; bytes after the pickle are ignored, as in
+ * Python. The caller owns *out and frees it with mp_obj_free.
  * Returns 0; MP_EINVAL for NULL; MP_EPICKLE (UnpicklingError), with the reason in
  * mp_error_detail; MP_EOVERFLOW (OverflowError) for an int beyond int64_t; -ENOMEM (MemoryError).
  */

@@ -3,9 +3,15 @@
  * How it works
  *   Numbers are equal by value across types, exactly: an int is compared with a float as an int.
  *   Dicts and sets are compared by looking up the keys of one in an index of the other's. The hash
- *   of a number is that of its value, that of a set does not depend on order or repetition. It is
- *   seeded by random bits that each process tree draws once, so nobody outside can choose keys
- *   that collide. The seed is the one global word here; it is written once, by whoever is first.
+ *   of a number is that of its value, that of a set does not depend on order or repetition: it is a
+ *   sum over the entries of the same index. What holds a NaN equals nothing, itself included; its
+ *   hash is 0 and no index takes it.
+ *   Two keys are compared only if their hashes are equal, so all but never in vain: a level of
+ *   nesting costs one hash of each key and one comparison of each pair that is equal, the whole
+ *   about its size times its depth.
+ *   Hashes are seeded by random bits that each process tree draws once, so nobody outside can
+ *   choose keys that collide. The seed is the one global word here; it is written once, by
+ *   whoever is first.
  */
 #include "wire/objects.h"
 
@@ -64,12 +70,14 @@ static uint64_t hash_seed(void)
     return atomic_compare_exchange_strong(&drawn, &none, seed) ? seed : none;
 }
 
+/* Never gives 0. */
 static uint64_t mix(uint64_t hash, uint64_t word)
 {
     hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
     hash ^= hash >> 32;
     hash *= UINT64_C(0xd6e8feb86659fd93);
-    return hash ^ hash >> 29;
+    hash ^= hash >> 29;
+    return hash + (hash == 0);
 }
 
 static uint64_t bytes_hash(const void *bytes, size_t n, uint64_t hash)
@@ -89,60 +97,111 @@ static uint64_t bytes_hash(const void *bytes, size_t n, uint64_t hash)
 static uint64_t number_hash(const mp_obj *o, uint64_t seed)
 {
     mp_obj x = number_normal(o);
+    if (x.type == MP_TYPE_FLOAT && x.f != x.f)
+        return 0;
     return mix(seed, (uint64_t)x.i); /* the bits, if it is a float still */
 }
 
-static uint64_t tree_hash(const mp_obj *o, uint64_t seed, unsigned depth);
-
-static uint64_t sequence_hash(const mp_obj *o, uint64_t seed, unsigned depth)
+static uint64_t handle_hash(const mp_obj *o, uint64_t seed)
 {
-    uint64_t hash = mix(seed, o->type == MP_TYPE_LIST ? 1 : o->type == MP_TYPE_TUPLE ? 2 : 3);
-    for (size_t i = 0; i < o->len; i++)
-        hash = mix(hash, tree_hash(&o->items[i], seed, depth + 1));
+    uint64_t reserved = 0;
+    memcpy(&reserved, o->reserved, sizeof o->reserved);
+    return mix(mix(mix(seed, (uint64_t)(uintptr_t)o->items), o->len), reserved);
+}
+
+struct hashing {
+    uint64_t seed;
+    bool no_memory; /* then the hash is 0 and says nothing */
+};
+
+static uint64_t tree_hash(struct hashing *h, const mp_obj *o, unsigned depth);
+
+static uint64_t sequence_hash(struct hashing *h, const mp_obj *o, unsigned depth)
+{
+    uint64_t hash = mix(h->seed, o->type == MP_TYPE_LIST ? 1 : o->type == MP_TYPE_TUPLE ? 2 : 3);
+    for (size_t i = 0; i < o->len; i++) {
+        uint64_t item = tree_hash(h, &o->items[i], depth + 1);
+        if (item == 0)
+            return 0;
+        hash = mix(hash, item);
+    }
     return hash;
 }
 
-/* Of a dict by its keys only: the last of equal ones counts, and nothing here knows which it is. */
-static uint64_t set_hash(const mp_obj *o, uint64_t seed, unsigned depth)
+static size_t keys_stride(const mp_obj *o)
 {
-    uint64_t least = UINT64_MAX, most = 0;
-    size_t stride = o->type == MP_TYPE_DICT ? 2 : 1;
-    for (size_t i = 0; i < o->len; i++) {
-        uint64_t hash = mix(seed, tree_hash(&o->items[i * stride], seed, depth + 1));
-        least = hash < least ? hash : least;
-        most = hash > most ? hash : most;
-    }
-    return mix(mix(seed, stride), least + most);
+    return o->type == MP_TYPE_DICT ? 2 : 1;
 }
 
-static uint64_t tree_hash(const mp_obj *o, uint64_t seed, unsigned depth)
+/* Indexes the keys of a dict or set: of equal ones the last counts. False: one of them equals
+   nothing, or there is no memory. */
+static bool keys_begin(struct mp__index *index, struct hashing *h, const mp_obj *o, unsigned depth)
+{
+    size_t stride = keys_stride(o);
+    if (mp__index_begin(index, o->items, stride, o->len) != 0)
+        h->no_memory = true;
+    index->depth = depth + 1;
+    for (size_t i = o->len; i-- > 0 && !h->no_memory;) {
+        uint64_t hash = tree_hash(h, &o->items[i * stride], depth + 1);
+        if (hash == 0)
+            return false;
+        mp__index_add(index, i, hash);
+    }
+    return !h->no_memory;
+}
+
+static uint64_t keyed_hash(struct hashing *h, const mp_obj *o, unsigned depth)
+{
+    struct mp__index index;
+    bool hashed = keys_begin(&index, h, o, depth);
+    uint64_t sum = 0;
+    for (size_t i = 0; i <= index.mask && hashed; i++) {
+        const struct mp__index_slot *slot = &index.slots[i];
+        uint64_t value = 1;
+        if (slot->hash == 0)
+            continue;
+        if (index.stride == 2)
+            value = tree_hash(h, &o->items[2 * slot->entry + 1], depth + 1);
+        hashed = value != 0;
+        sum += mix(mix(h->seed, slot->hash), value);
+    }
+    mp__index_end(&index);
+    return hashed ? mix(mix(h->seed, index.stride), sum) : 0;
+}
+
+static uint64_t container_hash(struct hashing *h, const mp_obj *o, unsigned depth)
+{
+    if (depth > MP__DEPTH)
+        return 0;
+    if (o->type == MP_TYPE_DICT || o->type == MP_TYPE_SET || o->type == MP_TYPE_FROZENSET)
+        return keyed_hash(h, o, depth);
+    return sequence_hash(h, o, depth);
+}
+
+static uint64_t tree_hash(struct hashing *h, const mp_obj *o, unsigned depth)
 {
     if (is_number(o))
-        return number_hash(o, seed);
-    if (depth > MP__DEPTH)
-        return seed;
+        return number_hash(o, h->seed);
+    if (mp__type_is_container(o->type))
+        return container_hash(h, o, depth);
     switch (o->type) {
     case MP_TYPE_STR:
     case MP_TYPE_BYTES:
-        return bytes_hash(o->s, o->len, seed + o->type);
-    case MP_TYPE_LIST:
-    case MP_TYPE_TUPLE:
-    case MP__TYPE_OPAQUE:
-        return sequence_hash(o, seed, depth);
-    case MP_TYPE_DICT:
-    case MP_TYPE_SET:
-    case MP_TYPE_FROZENSET:
-        return set_hash(o, seed, depth);
+        return bytes_hash(o->s, o->len, h->seed + o->type);
     case MP_TYPE_NONE:
-        return seed;
+        return h->seed;
+    case MP_TYPE_HANDLE:
+        return handle_hash(o, h->seed);
     default:
-        return mix(seed, (uint64_t)(uintptr_t)o->items);
+        return mix(h->seed, (uint64_t)(uintptr_t)o->items);
     }
 }
 
-uint64_t mp__obj_hash(const mp_obj *o)
+int mp__obj_hash(const mp_obj *o, uint64_t *hash)
 {
-    return tree_hash(o, hash_seed(), 0);
+    struct hashing h = {hash_seed(), false};
+    *hash = tree_hash(&h, o, 0);
+    return h.no_memory ? -ENOMEM : 0;
 }
 
 static bool tree_is_hashable(const mp_obj *o, unsigned depth)
@@ -166,62 +225,65 @@ bool mp__obj_is_hashable(const mp_obj *o)
 
 int mp__index_begin(struct mp__index *index, const mp_obj *items, size_t stride, size_t most)
 {
-    *index = (struct mp__index){.items = items, .stride = stride};
-    if (most <= sizeof index->small / sizeof index->small[0])
-        return 0;
-    size_t size = 32;
-    while (size < SIZE_MAX / 32 && size < 2 * most)
-        size *= 2;
-    index->slots = size < most ? NULL : calloc(size, sizeof *index->slots);
+    size_t size = sizeof index->few / sizeof index->few[0];
+    index->items = items;
+    index->stride = stride;
+    index->used = 0;
+    index->depth = 0;
+    index->slots = index->few;
+    if (most <= size / 2) {
+        memset(index->few, 0, sizeof index->few);
+    } else {
+        while (size < SIZE_MAX / 4 && size / 2 < most)
+            size *= 2;
+        index->slots = size < most ? NULL : calloc(size, sizeof *index->slots);
+    }
     index->mask = size - 1;
     return index->slots != NULL ? 0 : -ENOMEM;
 }
 
 void mp__index_end(struct mp__index *index)
 {
-    free(index->slots);
+    if (index->slots != index->few)
+        free(index->slots);
 }
 
-static size_t small_find(const struct mp__index *index, const mp_obj *key)
+/* A container that is the other one equals it: it has a hash, so it holds no NaN. */
+static bool key_equal(const mp_obj *a, const mp_obj *b, unsigned depth)
 {
-    for (size_t i = 0; i < index->used; i++)
-        if (mp_obj_equal(index->items[index->small[i] * index->stride], *key))
-            return index->small[i];
-    return SIZE_MAX;
+    if (a->items == b->items && a->len == b->len && a->type == b->type &&
+        mp__type_is_container(a->type))
+        return true;
+    return tree_equal(a, b, depth);
 }
 
 /* The slot of an equal key, or the free one where it would be. */
-static size_t *slot_of(const struct mp__index *index, const mp_obj *key)
+static struct mp__index_slot *slot_of(const struct mp__index *index, const mp_obj *key,
+                                      uint64_t hash)
 {
-    size_t i = (size_t)mp__obj_hash(key) & index->mask;
-    for (;; i = (i + 1) & index->mask) {
-        size_t entry = index->slots[i];
-        if (entry == 0 || mp_obj_equal(index->items[(entry - 1) * index->stride], *key))
-            return &index->slots[i];
+    for (size_t i = (size_t)hash & index->mask;; i = (i + 1) & index->mask) {
+        struct mp__index_slot *slot = &index->slots[i];
+        if (slot->hash == 0 ||
+            (slot->hash == hash &&
+             key_equal(&index->items[slot->entry * index->stride], key, index->depth)))
+            return slot;
     }
 }
 
-size_t mp__index_find(const struct mp__index *index, const mp_obj *key)
+size_t mp__index_find(const struct mp__index *index, const mp_obj *key, uint64_t hash)
 {
-    if (index->slots == NULL)
-        return small_find(index, key);
-    return *slot_of(index, key) - 1; /* none: 0 becomes SIZE_MAX */
+    const struct mp__index_slot *slot = slot_of(index, key, hash);
+    return slot->hash != 0 ? slot->entry : SIZE_MAX;
 }
 
-size_t mp__index_add(struct mp__index *index, size_t entry)
+size_t mp__index_add(struct mp__index *index, size_t entry, uint64_t hash)
 {
-    const mp_obj *key = &index->items[entry * index->stride];
-    if (index->slots != NULL) {
-        size_t *slot = slot_of(index, key);
-        if (*slot != 0)
-            return *slot - 1;
-        *slot = entry + 1;
-    } else {
-        size_t found = small_find(index, key);
-        if (found != SIZE_MAX)
-            return found;
-        index->small[index->used] = entry;
-    }
+    if (hash == 0)
+        return entry;
+    struct mp__index_slot *slot = slot_of(index, &index->items[entry * index->stride], hash);
+    if (slot->hash != 0)
+        return slot->entry;
+    *slot = (struct mp__index_slot){hash, entry};
     index->used++;
     return entry;
 }
@@ -240,59 +302,60 @@ static bool items_equal(const mp_obj *a, const mp_obj *b, unsigned depth)
     return true;
 }
 
-/* The keys of a dict or set: of equal ones the last counts. Where there is no memory for an index
-   they are searched one by one. */
-struct keys {
-    const mp_obj *o;
-    size_t stride, count;
-    bool indexed;
-    struct mp__index index;
-};
-
-static size_t keys_find(const struct keys *keys, const mp_obj *key)
+static bool indexes_equal(const struct mp__index *a, const struct mp__index *b, unsigned depth)
 {
-    if (keys->indexed)
-        return mp__index_find(&keys->index, key);
-    for (size_t i = keys->o->len; i-- > 0;)
-        if (mp_obj_equal(keys->o->items[i * keys->stride], *key))
+    if (a->used != b->used)
+        return false;
+    for (size_t i = 0; i <= a->mask; i++) {
+        const struct mp__index_slot *slot = &a->slots[i];
+        if (slot->hash == 0)
+            continue;
+        const mp_obj *key = &a->items[slot->entry * a->stride];
+        size_t found = mp__index_find(b, key, slot->hash);
+        if (found == SIZE_MAX ||
+            (a->stride == 2 && !tree_equal(key + 1, &b->items[2 * found + 1], depth + 1)))
+            return false;
+    }
+    return true;
+}
+
+/* The last one of the entries from `from` on whose key is equal. */
+static size_t last_equal(const mp_obj *o, size_t from, const mp_obj *key, unsigned depth)
+{
+    for (size_t i = o->len; i-- > from;)
+        if (tree_equal(&o->items[i * keys_stride(o)], key, depth + 1))
             return i;
     return SIZE_MAX;
 }
 
-/* Of equal keys the last one. One that holds a NaN is found nowhere, and counts as well. */
-static bool keys_has_last(const struct keys *keys, size_t i)
+/* Searches keys one by one, where there is no memory for an index. */
+static bool keys_within(const mp_obj *a, const mp_obj *b, unsigned depth)
 {
-    size_t found = keys_find(keys, &keys->o->items[i * keys->stride]);
-    return found == i || found == SIZE_MAX;
-}
-
-static void keys_begin(struct keys *keys, const mp_obj *o)
-{
-    *keys = (struct keys){.o = o, .stride = o->type == MP_TYPE_DICT ? 2 : 1};
-    bool indexed = mp__index_begin(&keys->index, o->items, keys->stride, o->len) == 0;
-    for (size_t i = o->len; i-- > 0 && indexed;)
-        keys->count += mp__index_add(&keys->index, i) == i;
-    keys->indexed = indexed;
-    for (size_t i = 0; i < o->len && !indexed; i++)
-        keys->count += keys_has_last(keys, i);
+    size_t stride = keys_stride(a);
+    for (size_t i = 0; i < a->len; i++) {
+        const mp_obj *key = &a->items[i * stride];
+        size_t found = last_equal(b, 0, key, depth);
+        if (found == SIZE_MAX)
+            return false;
+        if (stride == 2 && last_equal(a, i + 1, key, depth) == SIZE_MAX &&
+            !tree_equal(key + 1, &b->items[2 * found + 1], depth + 1))
+            return false;
+    }
+    return true;
 }
 
 static bool keys_equal(const mp_obj *a, const mp_obj *b, unsigned depth)
 {
-    struct keys of_a, of_b;
-    keys_begin(&of_a, a);
-    keys_begin(&of_b, b);
-    bool equal = of_a.count == of_b.count;
-    for (size_t i = 0; i < a->len && equal; i++) {
-        if (!keys_has_last(&of_a, i))
-            continue;
-        const mp_obj *key = &a->items[i * of_a.stride];
-        size_t j = keys_find(&of_b, key);
-        equal = j != SIZE_MAX &&
-                (of_a.stride == 1 || tree_equal(key + 1, &b->items[2 * j + 1], depth + 1));
+    struct hashing h = {hash_seed(), false};
+    struct mp__index of_a, of_b;
+    bool equal = keys_begin(&of_a, &h, a, depth);
+    if (equal) {
+        equal = keys_begin(&of_b, &h, b, depth) && indexes_equal(&of_a, &of_b, depth);
+        mp__index_end(&of_b);
     }
-    mp__index_end(&of_a.index);
-    mp__index_end(&of_b.index);
+    mp__index_end(&of_a);
+    if (h.no_memory)
+        return keys_within(a, b, depth) && keys_within(b, a, depth);
     return equal;
 }
 

@@ -64,22 +64,31 @@ int mp__pickle_read(mp_obj *out, const void *buf, size_t n, unsigned flags);
 
 /* ---- equality and hashes (obj_equal.c) ---------------------------------------------------- */
 
-/* Equal objects have equal hashes; the seed is this process's own. */
-uint64_t mp__obj_hash(const mp_obj *o);
+/* Equal objects have equal hashes; the seed is this process's own. *hash is 0 for what equals
+   nothing, since it holds a NaN. -ENOMEM: a large set stands in it. */
+int mp__obj_hash(const mp_obj *o, uint64_t *hash);
 /* As Python has it: no list, dict or set, in tuples neither. */
 bool mp__obj_is_hashable(const mp_obj *o);
 
-/* Finds equal keys among items that stand `stride` apart, up to 8 without memory of its own. */
+struct mp__index_slot {
+    uint64_t hash; /* 0: free */
+    size_t entry;
+};
+
+/* Finds equal keys among items that stand `stride` apart, up to 8 without memory of its own. It
+   must stay where it was begun. */
 struct mp__index {
     const mp_obj *items;
     size_t stride, used, mask;
-    size_t *slots;   /* number of the entry + 1; 0: free */
-    size_t small[8]; /* the entries, where there are no slots */
+    unsigned depth; /* of the keys in the whole that is compared */
+    struct mp__index_slot *slots, few[16];
 };
 int mp__index_begin(struct mp__index *index, const mp_obj *items, size_t stride, size_t most);
-/* Gives the entry with an equal key, which is `entry` itself if it was the first. */
-size_t mp__index_add(struct mp__index *index, size_t entry);
-size_t mp__index_find(const struct mp__index *index, const mp_obj *key); /* SIZE_MAX: none */
+/* Gives the entry with an equal key, which is `entry` itself if it was the first. One whose hash
+   is 0 is the first of its kind always. */
+size_t mp__index_add(struct mp__index *index, size_t entry, uint64_t hash);
+/* Never for a hash of 0. SIZE_MAX: none. */
+size_t mp__index_find(const struct mp__index *index, const mp_obj *key, uint64_t hash);
 void mp__index_end(struct mp__index *index);
 
 /* ---- printing (obj_print.c) --------------------------------------------------------------- */

@@ -126,20 +126,31 @@ static void item_place(const struct build *b, mp_obj *o)
         container_place(b, o);
 }
 
+static int key_check(const mp_obj *key)
+{
+    if (!mp__obj_is_hashable(key))
+        return mp__broken("a list, dict or set as a key or in a set");
+    return 0;
+}
+
 /* Of equal keys the first stays, with the last one's value. */
 static int keys_unite(struct mp__vessel *vessel, mp_obj *items)
 {
     size_t stride = vessel->type == MP_TYPE_DICT ? 2 : 1, n = vessel->count / stride, kept = 0;
     struct mp__index index;
+    if (n <= 1)
+        return n == 0 ? 0 : key_check(items);
     if (mp__index_begin(&index, items, stride, n) != 0)
         return mp__fail(-ENOMEM);
     int rc = 0;
     for (size_t i = 0; i < n && rc == 0; i++) {
-        if (!mp__obj_is_hashable(&items[i * stride]))
-            rc = mp__broken("a list, dict or set as a key or in a set");
+        uint64_t hash = 0;
+        rc = key_check(&items[i * stride]);
+        if (rc == 0 && mp__obj_hash(&items[i * stride], &hash) != 0)
+            rc = mp__fail(-ENOMEM);
         if (i != kept)
             memcpy(&items[kept * stride], &items[i * stride], stride * sizeof(mp_obj));
-        size_t found = rc == 0 ? mp__index_add(&index, kept) : kept;
+        size_t found = mp__index_add(&index, kept, hash);
         if (found == kept)
             kept++;
         else if (stride == 2)

@@ -110,11 +110,20 @@ int mp__reader_pop_mark(struct mp__reader *r, mp_obj **values, size_t *n)
 
 /* ---- vessels ------------------------------------------------------------------------------ */
 
+/* A byte puts at most one value into a container, which takes up to four cells while that grows by
+   moving. Only containers that share their items and then grow want more. */
+static int cells_reserve(struct mp__reader *r, size_t n)
+{
+    if (r->cells.used + n > 6 * (size_t)(r->end - r->start) + 64)
+        return mp__broken("parts that it shares come to too much");
+    return mp__pile_reserve(r, &r->cells, n, sizeof(mp_obj));
+}
+
 int mp__vessel_make(struct mp__reader *r, unsigned type, const mp_obj *items, size_t n, mp_obj *out)
 {
     int rc = mp__pile_reserve(r, &r->vessels, 1, sizeof(struct mp__vessel));
     if (rc == 0)
-        rc = mp__pile_reserve(r, &r->cells, n, sizeof(mp_obj));
+        rc = cells_reserve(r, n);
     if (rc != 0)
         return rc;
     struct mp__vessel *vessel = (struct mp__vessel *)r->vessels.entries + r->vessels.used;
@@ -133,7 +142,7 @@ int mp__vessel_make(struct mp__reader *r, unsigned type, const mp_obj *items, si
 static int vessel_move(struct mp__reader *r, struct mp__vessel *vessel, size_t n)
 {
     size_t room = 2 * (vessel->count + n);
-    int rc = mp__pile_reserve(r, &r->cells, room, sizeof(mp_obj));
+    int rc = cells_reserve(r, room);
     if (rc != 0)
         return rc;
     mp_obj *from = mp__cells_of(r, vessel);
@@ -152,7 +161,7 @@ int mp__vessel_extend(struct mp__reader *r, const mp_obj *o, const mp_obj *items
     if (n > vessel->room - vessel->count) {
         size_t more = n - (vessel->room - vessel->count);
         if (vessel->first + (size_t)vessel->room == r->cells.used) {
-            rc = mp__pile_reserve(r, &r->cells, more, sizeof(mp_obj));
+            rc = cells_reserve(r, more);
             if (rc == 0) {
                 r->cells.used += more;
                 vessel->room += (uint32_t)more;

@@ -1,18 +1,28 @@
 /* Equality as Python has it, and hashes that agree with it. */
 #include "check_objects.h"
 
+#include "base/sanitized.h"
 #include "random_object.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+
+static uint64_t hash_of(mp_obj o)
+{
+    uint64_t hash;
+    assert_mp_ok(mp__obj_hash(&o, &hash));
+    return hash;
+}
 
 static void check_equal(mp_obj a, mp_obj b, bool expected)
 {
     check(mp_obj_equal(a, b) == expected);
     check(mp_obj_equal(b, a) == expected);
     if (expected)
-        check(mp__obj_hash(&a) == mp__obj_hash(&b));
+        check(hash_of(a) == hash_of(b) && hash_of(a) != 0);
 }
 
 static void test_numbers_are_equal_by_value(void **state)
@@ -127,6 +137,128 @@ static void test_nested_dicts_are_compared_in_time(void **state)
     check_equal(nest[0], nest[1], false);
 }
 
+/* Each level holds the one below and something beside it. */
+static void test_nested_sets_are_compared_in_time(void **state)
+{
+    (void)state;
+    support_time_limit(20);
+    static mp_obj levels[2][200][2];
+    mp_obj nest[2] = {MP(1), MP(1)};
+    for (int side = 0; side < 2; side++)
+        for (int i = 0; i < 200; i++) {
+            levels[side][i][i % 2] = nest[side];
+            levels[side][i][1 - i % 2] = MP("beside");
+            nest[side] = mp_obj_frozenset(levels[side][i], 2);
+        }
+    check_equal(nest[0], nest[1], true);
+    check_equal(MP_SET(nest[0], nest[1]), MP_SET(nest[0]), true);
+    levels[1][0][0] = MP(2);
+    check_equal(nest[0], nest[1], false);
+    check_equal(MP_SET(nest[0], nest[1]), MP_SET(nest[1], nest[0]), true);
+    check_equal(MP_DICT(nest[0], 1, nest[1], 2), MP_DICT(nest[1], 1, nest[0], 2), false);
+}
+
+static void test_sets_deeper_than_the_limit_equal_nothing(void **state)
+{
+    (void)state;
+    enum { DEEP = 100000 };
+    mp_obj *levels = calloc(DEEP, sizeof *levels), nest = MP(1);
+    check(levels != NULL);
+    for (int i = 0; i < DEEP; i++) {
+        levels[i] = nest;
+        nest = mp_obj_frozenset(&levels[i], 1);
+    }
+    check_equal(nest, nest, false);
+    check(hash_of(nest) == 0);
+    free(levels);
+}
+
+static void test_what_holds_a_nan_is_compared_in_time(void **state)
+{
+    (void)state;
+    enum { N = 200000 };
+    support_time_limit(20);
+    mp_obj *items = calloc(N, sizeof *items);
+    check(items != NULL);
+    for (int i = 0; i < N; i++)
+        items[i] = MP((double)NAN);
+    check_equal(mp_obj_set(items, N), mp_obj_set(items, N), false);
+    check(hash_of(MP((double)NAN)) == 0 && hash_of(MP_TUPLE(1, MP_TUPLE((double)NAN))) == 0);
+    check(hash_of(MP_SET(1, (double)NAN)) == 0 && hash_of(MP_DICT(1, (double)NAN)) == 0);
+    /* only the last of equal keys counts */
+    check_equal(MP_DICT(1, (double)NAN, 1, 2), MP_DICT(1, 2), true);
+    free(items);
+}
+
+static int compare_hashes(const void *a, const void *b)
+{
+    const uint64_t *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+static void check_all_apart(uint64_t *hashes, size_t n)
+{
+    qsort(hashes, n, sizeof *hashes, compare_hashes);
+    for (size_t i = 1; i < n; i++)
+        check(hashes[i] != hashes[i - 1]);
+}
+
+static void test_containers_that_differ_in_one_item_hash_apart(void **state)
+{
+    (void)state;
+    enum { N = 1000, FIXED = 20 };
+    static uint64_t of_sets[N], of_dicts[N];
+    mp_obj items[FIXED + 1];
+    for (int i = 0; i < FIXED; i++)
+        items[i] = MP(i);
+    for (int i = 0; i < N; i++) {
+        items[FIXED] = MP(FIXED + i);
+        of_sets[i] = hash_of(mp_obj_frozenset(items, FIXED + 1));
+        of_dicts[i] = hash_of(MP_DICT("a", 1, "b", i));
+    }
+    check_all_apart(of_sets, N);
+    check_all_apart(of_dicts, N);
+}
+
+/* What is too large for the memory that is left is searched item by item. */
+static int compare_without_memory(void *arg)
+{
+    enum { N = 3000 };
+    static mp_obj items[2][2 * N];
+    (void)arg;
+    for (int i = 0; i < N; i++) {
+        items[0][2 * i] = items[0][2 * i + 1] = MP(i);
+        items[1][2 * i] = items[1][2 * i + 1] = MP(N - 1 - i);
+    }
+    static const struct rlimit none = {1, 1};
+    if (setrlimit(RLIMIT_AS, &none) != 0)
+        return 1;
+    for (void *volatile taken = items; taken != NULL;)
+        taken = malloc(4096);
+    mp_obj set = mp_obj_set(items[0], (size_t)2 * N), dict = mp_obj_dict(items[0], N);
+    uint64_t hash;
+    if (mp__obj_hash(&set, &hash) != -ENOMEM)
+        return 2;
+    if (!mp_obj_equal(set, mp_obj_set(items[1], (size_t)2 * N)))
+        return 3;
+    if (!mp_obj_equal(dict, mp_obj_dict(items[1], N)))
+        return 4;
+    items[1][2 * N - 1] = MP("another");
+    if (mp_obj_equal(dict, mp_obj_dict(items[1], N)))
+        return 5;
+    if (mp_obj_equal(set, mp_obj_set(items[1], (size_t)2 * N)))
+        return 6;
+    return 0;
+}
+
+static void test_what_has_no_memory_is_compared_all_the_same(void **state)
+{
+    (void)state;
+    if (SANITIZED)
+        skip();
+    child_must_succeed(compare_without_memory, NULL);
+}
+
 static void test_random_objects_equal_their_copies_only(void **state)
 {
     (void)state;
@@ -164,6 +296,16 @@ int main(void)
                      test_large_sets_and_dicts_are_compared_in_time),
         support_test("equal: nested dicts are compared in time",
                      test_nested_dicts_are_compared_in_time),
+        support_test("equal: nested sets are compared in time",
+                     test_nested_sets_are_compared_in_time),
+        support_test("equal: sets deeper than the limit equal nothing",
+                     test_sets_deeper_than_the_limit_equal_nothing),
+        support_test("equal: what holds a NaN is compared in time",
+                     test_what_holds_a_nan_is_compared_in_time),
+        support_test("equal: containers that differ in one item hash apart",
+                     test_containers_that_differ_in_one_item_hash_apart),
+        support_test("equal: what has no memory is compared all the same",
+                     test_what_has_no_memory_is_compared_all_the_same),
         support_test("equal: random objects equal their copies only",
                      test_random_objects_equal_their_copies_only),
     };
