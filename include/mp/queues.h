@@ -289,7 +289,8 @@ MP_API int mp_simple_queue_get_bytes(mp_simple_queue *queue, void **buf, size_t 
 /**
  * Ask whether there is no message.
  * Python: SimpleQueue.empty()
- * Does not wait. True for what is no simple queue, and after close (OSError in Python).
+ * Does not wait for messages. When there is none it sets right a descriptor that says otherwise,
+ * see mp_simple_queue_fileno; a death in that leaves it as it was. True for what is no simple queue, and after close (OSError in Python).
  */
 MP_API bool mp_simple_queue_empty(mp_simple_queue *queue);
 

@@ -119,7 +119,7 @@ __attribute__((constructor(101))) static void input_note(void)
     input_is_stdin = fcntl(STDIN_FILENO, F_GETFD) >= 0;
 }
 
-/* /dev/null, opened by the parent once: in a child the opening costs several times a dup2. It is
+/* /dev/null, opened by the parent once: in a child the opening costs twice a dup2. It is
    looked at before the fork; a thread that closes what it did not open at that very moment is not
    provided for. */
 static struct {

@@ -111,3 +111,16 @@ void heap_is_as_before(const struct mp__heap_count *before)
     check(now.runs == before->runs);
     check(granules_used(&now) - now.slabs == granules_used(before) - before->slabs);
 }
+
+void put_text(mp_queue *q, const char *text)
+{
+    assert_mp_result(mp_queue_put_bytes(q, text, strlen(text), MP_NOWAIT), 0);
+}
+
+void get_text(mp_queue *q, const char *text)
+{
+    char buf[64];
+    size_t n = 99;
+    assert_mp_result(mp_queue_get_bytes_into(q, buf, sizeof buf, &n, MP_NOWAIT), 0);
+    check(n == strlen(text) && memcmp(buf, text, n) == 0);
+}

@@ -21,6 +21,9 @@ bool message_read(const void *p, size_t size, uint32_t *producer, uint32_t *numb
 void put_message(mp_queue *q, size_t size, uint32_t producer, uint32_t number);
 void get_message(mp_queue *q, size_t size, uint32_t producer, uint32_t number);
 
+void put_text(mp_queue *q, const char *text);
+void get_text(mp_queue *q, const char *text);
+
 /* After a sweep; the heap is valid and nobody builds anything. */
 struct mp__heap_count heap_count(void);
 size_t granules_used(const struct mp__heap_count *count);

@@ -7,19 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static void put_text(mp_queue *q, const char *text)
-{
-    assert_mp_result(mp_queue_put_bytes(q, text, strlen(text), MP_NOWAIT), 0);
-}
-
-static void get_text(mp_queue *q, const char *text)
-{
-    char buf[64];
-    size_t n = 99;
-    assert_mp_result(mp_queue_get_bytes_into(q, buf, sizeof buf, &n, MP_NOWAIT), 0);
-    check(n == strlen(text) && memcmp(buf, text, n) == 0);
-}
-
 static int get_one(void *arg)
 {
     assert_mp_result(mp_queue_get_bytes(arg, NULL, NULL, MP_FOREVER), 0);

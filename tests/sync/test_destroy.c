@@ -299,6 +299,37 @@ static void test_a_child_that_destroys_disturbs_nobody(void **state)
     }
 }
 
+/* ---- a semaphore that ends in the middle of an acquire ----------------------------------------- */
+
+static mp_semaphore *semaphore;
+
+static void put_another_in_its_place(const char *step)
+{
+    mp_semaphore *others[1000];
+    int n = 0;
+    if (strcmp(step, "semaphore.taken") != 0)
+        return;
+    mp__step_hook = NULL;
+    mp_semaphore_destroy(semaphore);
+    do
+        assert_mp_result(mp_semaphore_create(&others[n], 5, NULL), 0);
+    while (others[n++] != semaphore && n < 1000);
+    check(others[n - 1] == semaphore);
+    while (--n > 0)
+        mp_semaphore_destroy(others[n - 1]);
+}
+
+static void test_a_late_acquire_leaves_the_next_semaphore_alone(void **state)
+{
+    (void)state;
+    assert_mp_result(mp_semaphore_create(&semaphore, 1, NULL), 0);
+    mp__step_hook = put_another_in_its_place;
+    (void)mp_semaphore_acquire(semaphore, MP_NOWAIT);
+    check(mp__step_hook == NULL);
+    assert_mp_result(mp_semaphore_get_value(semaphore), 5);
+    mp_semaphore_destroy(semaphore);
+}
+
 /* ---- a condition that ends while the holder of its lock is being buried ------------------------- */
 
 static struct signal_pipe here, go_on;
@@ -361,6 +392,8 @@ int main(void)
                      test_the_next_object_in_the_same_place_does_not_keep_them),
         support_test("destroy: a child that destroys disturbs nobody",
                      test_a_child_that_destroys_disturbs_nobody),
+        support_test("destroy: a late acquire leaves the next semaphore alone",
+                     test_a_late_acquire_leaves_the_next_semaphore_alone),
         support_test("destroy: an heir keeps the lock though the condition ends",
                      test_an_heir_keeps_the_lock_though_the_condition_ends),
     };

@@ -2,6 +2,8 @@
  * memory, and streams of random bytes. */
 #include "wire/pairs.h"
 
+#include "base/sanitized.h"
+
 #include <errno.h>
 #include <mp/connection.h>
 #include <mp/timeout.h>
@@ -12,17 +14,6 @@
 #include <unistd.h>
 
 #define MIB ((size_t)1024 * 1024)
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
 
 static void expect_end(mp_connection *c, bool inside)
 {
