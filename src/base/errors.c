@@ -102,6 +102,7 @@ static const struct row system_rows[] = {SYSTEM_ERRORS(SYSTEM_ROW)};
 
 static _Thread_local char detail_text[512];
 static _Thread_local int detail_code; /* of the failure that the text is about */
+static _Thread_local int task_code;   /* what the task itself gave, if it was one that failed */
 static _Thread_local char system_text[128];
 
 static const struct row *row_find(const struct row *rows, size_t n, int code)
@@ -161,13 +162,19 @@ const char *mp_error_detail(void)
 
 int mp_error_code(void)
 {
-    return 0;
+    return task_code;
+}
+
+void mp__fail_own_code(int own_code)
+{
+    task_code = own_code;
 }
 
 int mp__fail(int code)
 {
     detail_text[0] = '\0';
     detail_code = code;
+    task_code = 0;
     return code;
 }
 
@@ -178,6 +185,7 @@ int mp__failf(int code, const char *format, ...)
     vsnprintf(detail_text, sizeof detail_text, format, args);
     va_end(args);
     detail_code = code;
+    task_code = 0;
     return code;
 }
 

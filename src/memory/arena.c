@@ -99,3 +99,8 @@ bool mp__arena_holds(const void *p, size_t size)
     return offset / MP__GRANULE >= mp__arena->first && size <= mp__arena->size &&
            offset <= mp__arena->size - size;
 }
+
+size_t mp__arena_budget(void)
+{
+    return mp__arena->budget * MP__GRANULE;
+}

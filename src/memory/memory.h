@@ -135,6 +135,7 @@ enum mp__kind {
     MP__KIND_BARRIER,
     MP__KIND_QUEUE,
     MP__KIND_SIMPLE_QUEUE,
+    MP__KIND_POOL,
     MP__KIND_RLOCK = 0x4d500100, /* these three begin with an RLock */
     MP__KIND_VALUE,
     MP__KIND_ARRAY,
@@ -213,6 +214,7 @@ static inline bool mp__ref_is_same(const struct mp__ref *ref)
 int mp__arena_ensure(void);
 uint64_t mp__arena_id(void); /* 0: there is none yet */
 bool mp__arena_holds(const void *p, size_t size);
+size_t mp__arena_budget(void); /* bytes that may be in use at once, of an arena that is there */
 
 /* Plain zeroed memory, 64-byte aligned; the caller's until published (then the program's). */
 int mp__heap_take(size_t size, void *out);
@@ -234,6 +236,9 @@ void *mp__piece_at(uint32_t ref);
 bool mp__piece_is_in(uint32_t ref, const struct mp__object *parent);
 /* Asked by the sweep of a piece of a queue. */
 extern bool (*mp__queue_piece_lives)(struct mp__object *queue, void *piece);
+/* Asked by the sweep of a pool, all of whose pieces live as long as it does: true if nobody is left
+   who uses it. */
+extern bool (*mp__pool_is_abandoned)(struct mp__object *pool);
 
 /* A zeroed piece that lives as long as `object`, whose `attached` is set by this. */
 int mp__heap_attach(struct mp__object *object, size_t size, void *out);

@@ -26,6 +26,7 @@ static bool is_dead(struct verdict *last, mp__owner owner)
 }
 
 bool (*mp__queue_piece_lives)(struct mp__object *queue, void *piece);
+bool (*mp__pool_is_abandoned)(struct mp__object *pool);
 
 /* The parent is being made or lives, and has a use for this piece. */
 static bool piece_lives(void *piece, struct mp__object *parent, struct verdict *last)
@@ -35,7 +36,8 @@ static bool piece_lives(void *piece, struct mp__object *parent, struct verdict *
     if (mp__entry_state(state) == MP__FREE || kind == MP__KIND_GONE ||
         (mp__entry_state(state) == MP__TRANSIT && is_dead(last, mp__entry_low(state))))
         return false;
-    if (kind == MP__KIND_MAKING || atomic_load(&parent->attached) == mp__piece_ref(piece))
+    if (kind == MP__KIND_MAKING || kind == MP__KIND_POOL ||
+        atomic_load(&parent->attached) == mp__piece_ref(piece))
         return true;
     return (kind == MP__KIND_QUEUE || kind == MP__KIND_SIMPLE_QUEUE) &&
            mp__queue_piece_lives(parent, piece);
@@ -54,12 +56,20 @@ static void block_free(_Atomic uint64_t *word, uint64_t seen)
     atomic_compare_exchange_strong(word, &seen, mp__entry(MP__FREE, 1, 0));
 }
 
-/* An object whose maker or ender is dead, or which ended under its guards and was claimed by
-   nobody, becomes GONE and nobody's; its block stays until its pieces are free. */
+static bool is_abandoned_pool(uint64_t seen, struct mp__object *object)
+{
+    return mp__entry_state(seen) == MP__OBJECT && atomic_load(&object->kind) == MP__KIND_POOL &&
+           mp__pool_is_abandoned(object);
+}
+
+/* An object whose maker or ender is dead, which nobody is left to use, or which ended under its
+   guards and was claimed by nobody, becomes GONE and nobody's; its block stays until its pieces are
+   free. */
 static void object_mark(_Atomic uint64_t *word, struct mp__object *object, struct verdict *last)
 {
     uint64_t seen = atomic_load(word);
-    bool dead = mp__entry_state(seen) == MP__TRANSIT && is_dead(last, mp__entry_low(seen));
+    bool dead = (mp__entry_state(seen) == MP__TRANSIT && is_dead(last, mp__entry_low(seen))) ||
+                is_abandoned_pool(seen, object);
     if (dead)
         atomic_store(&object->kind, (uint32_t)MP__KIND_GONE); /* only a sweep takes from the dead */
     if (dead ||

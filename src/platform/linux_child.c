@@ -165,6 +165,19 @@ bool mp__parent_await(pid_t parent, mp__moment until)
     return gone;
 }
 
+void mp__parent_signal(int signal_number)
+{
+    prctl(PR_SET_PDEATHSIG, (unsigned long)signal_number, 0, 0, 0);
+}
+
+int mp__parent_bind_hard(pid_t parent)
+{
+    mp__parent_signal(SIGKILL);
+    if (getppid() != parent)
+        kill(getpid(), SIGKILL);
+    return 0;
+}
+
 static pid_t bound_parent;
 
 static void parent_thread_ended(int signal_number)

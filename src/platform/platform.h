@@ -153,6 +153,11 @@ void mp__child_await(const struct mp__child *child, mp__moment until);
 bool mp__parent_await(pid_t parent, mp__moment until);
 /* From now on this process is killed when `parent` ends, whatever it is doing. */
 int mp__parent_bind(pid_t parent);
+/* The same for a child of a parent with one thread: nothing that the child does prevents it. */
+int mp__parent_bind_hard(pid_t parent);
+/* From now on this process is sent the signal when the thread that forked it ends, on Linux;
+   elsewhere it has to look now and then. */
+void mp__parent_signal(int signal_number);
 
 /* Runs `last` when this process exits, after all handlers registered later and before all
    registered earlier; status is what the parent will see, or -1 where the system does not tell.

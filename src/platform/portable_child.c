@@ -116,3 +116,13 @@ int mp__parent_bind(pid_t parent)
     pthread_sigmask(SIG_SETMASK, &mask, NULL);
     return -rc;
 }
+
+int mp__parent_bind_hard(pid_t parent)
+{
+    return mp__parent_bind(parent);
+}
+
+void mp__parent_signal(int signal_number)
+{
+    (void)signal_number;
+}

@@ -147,27 +147,47 @@ static mp_process *process_alloc(void)
     return p;
 }
 
-int mp_process_create(mp_process **out, mp_target *target, const void *arg, size_t arg_size,
-                      const mp_process_options *options)
+static int process_make(mp_process **out, mp_target *target, const void *arg, size_t arg_size)
 {
-    int rc = options_check(options);
-    if (out == NULL || target == NULL || (arg == NULL && arg_size > 0) || rc != 0)
-        return mp__fail(MP_EINVAL);
     mp_process *p = process_alloc();
     if (p == NULL)
-        return mp__fail(-ENOMEM);
-    rc = arg_keep(p, arg, arg_size);
+        return -ENOMEM;
+    int rc = arg_keep(p, arg, arg_size);
     if (rc == 0)
         rc = mp__authkey_inherit(p);
     if (rc != 0) {
         process_free(p);
-        return mp__fail(rc);
+        return rc;
     }
     p->magic = MP__PROCESS_MAGIC;
     p->type_name = "Process";
     p->target = target;
     p->creator = getpid();
     p->references = 1;
+    *out = p;
+    return 0;
+}
+
+int mp__process_make(mp_process **out, mp_target *target, void *arg, const char *name)
+{
+    int rc = process_make(out, target, arg, 0);
+    if (rc != 0)
+        return rc;
+    strcpy((*out)->name, name);
+    strcpy((*out)->lineage, mp__process_current->lineage);
+    return 0;
+}
+
+int mp_process_create(mp_process **out, mp_target *target, const void *arg, size_t arg_size,
+                      const mp_process_options *options)
+{
+    mp_process *p;
+    int rc = options_check(options);
+    if (out == NULL || target == NULL || (arg == NULL && arg_size > 0) || rc != 0)
+        return mp__fail(MP_EINVAL);
+    rc = process_make(&p, target, arg, arg_size);
+    if (rc != 0)
+        return mp__fail(rc);
     name_default(p);
     if (options != NULL && options->name != NULL && *options->name != '\0')
         strcpy(p->name, options->name);

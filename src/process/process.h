@@ -38,6 +38,8 @@ struct mp_process {
     int references;     /* the caller's, and the registry's while it runs */
     mp_process *next;   /* in the registry */
     mp_process *parent; /* inside the child: its parent; NULL in the first process */
+    unsigned how;       /* of enum mp__start */
+    pid_t before;       /* of a parent: who is the child's until it ends, itself or a supervisor */
 };
 
 /* What a forked child must not inherit; it lies in the page that forks wipe. */
@@ -45,6 +47,7 @@ struct mp__registry {
     mp_process *children; /* started and not reaped, oldest first */
     unsigned created;     /* for names */
     bool exit_registered;
+    struct mp__crew *crews; /* of the layer of pools: those made here and not destroyed */
 };
 
 struct mp__registry *mp__registry_lock(void);
@@ -67,6 +70,24 @@ enum mp__process_call {
 int mp__process_verdict(const mp_process *p, enum mp__process_call call);
 
 extern mp_process *mp__process_current;
+
+/* Processes of the library's own, for the layers above. */
+enum mp__start {
+    MP__START_HIDDEN = 1, /* no child of the program's: mp_active_children does not know it */
+    MP__START_MASKED = 2, /* its target begins with all signals blocked */
+    MP__START_BOUND = 4,  /* it is killed with its parent, which has one thread */
+};
+/* A process that takes no number and has its creator's lineage. `arg` is not copied. */
+int mp__process_make(mp_process **out, mp_target *target, void *arg, const char *name);
+/* `owner` (may be NULL) gets who it will be before there is such a process. */
+int mp__process_start(mp_process *p, unsigned how, _Atomic mp__owner *owner);
+int mp__process_join(mp_process *p, mp__moment until); /* a child of this process; 0, MP_ETIMEOUT */
+int mp__process_signal(mp_process *p, int signal_number);
+/* In a MASKED process: the mask it was forked with. */
+const sigset_t *mp__process_mask(void);
+
+/* Before the children of a process are joined at its exit: ends or finishes its pools. */
+extern void (*mp__crews_finish)(void);
 
 void mp__process_release(mp_process *p); /* drops a reference; under the lock */
 int mp__authkey_inherit(mp_process *p);

@@ -91,7 +91,7 @@ static void child_await(mp_process *p, mp__moment until)
         mp__child_await(&child, until);
 }
 
-static int child_join(mp_process *p, mp__moment until)
+int mp__process_join(mp_process *p, mp__moment until)
 {
     /* for ever means mostly that it still runs: wait first, look then */
     if (until == MP__NEVER)
@@ -111,9 +111,9 @@ int mp_process_join(mp_process *p, double timeout)
     if (rc == 0)
         rc = mp__moment_of(timeout, &until);
     if (rc == 0 && p == mp__process_current->parent)
-        rc = mp__parent_await(p->child.pid, until) ? 0 : MP_ETIMEOUT;
+        rc = mp__parent_await(p->before, until) ? 0 : MP_ETIMEOUT;
     else if (rc == 0)
-        rc = child_join(p, until);
+        rc = mp__process_join(p, until);
     return rc != 0 ? mp__fail(rc) : 0;
 }
 
@@ -124,7 +124,7 @@ int mp_process_is_alive(mp_process *p)
         return mp__fail(rc);
     if (p == mp__process_current)
         return 1;
-    return p == mp__process_current->parent ? getppid() == p->child.pid : !child_ended(p);
+    return p == mp__process_current->parent ? getppid() == p->before : !child_ended(p);
 }
 
 int mp_process_exitcode(mp_process *p, int *code)
@@ -139,7 +139,7 @@ int mp_process_exitcode(mp_process *p, int *code)
     return 1;
 }
 
-static int child_signal(mp_process *p, int signal_number)
+int mp__process_signal(mp_process *p, int signal_number)
 {
     int rc = mp__process_verdict(p, MP__CALL_SIGNAL);
     if (rc != 0)
@@ -156,17 +156,17 @@ static int child_signal(mp_process *p, int signal_number)
 
 int mp_process_terminate(mp_process *p)
 {
-    return child_signal(p, SIGTERM);
+    return mp__process_signal(p, SIGTERM);
 }
 
 int mp_process_kill(mp_process *p)
 {
-    return child_signal(p, SIGKILL);
+    return mp__process_signal(p, SIGKILL);
 }
 
 int mp_process_interrupt(mp_process *p)
 {
-    return child_signal(p, SIGINT);
+    return mp__process_signal(p, SIGINT);
 }
 
 int mp__process_sentinel(mp_process *p)
@@ -213,11 +213,15 @@ int mp_active_children(mp_process **buf, size_t cap)
     struct mp__killed killed = {.count = 0};
     struct mp__registry *registry = mp__registry_lock();
     mp__children_reap(registry, &killed);
-    for (mp_process *p = registry->children; p != NULL; p = p->next, n++)
+    for (mp_process *p = registry->children; p != NULL; p = p->next) {
+        if (p->how & MP__START_HIDDEN)
+            continue;
         if ((size_t)n < cap) {
             p->references++;
             buf[n] = p;
         }
+        n++;
+    }
     mp__registry_unlock();
     mp__killed_bury(&killed);
     return n;
@@ -253,15 +257,19 @@ static mp_process *child_to_finish(struct mp__registry *registry)
 
 static void child_finish(mp_process *p, mp__moment grace)
 {
-    if (p->daemonic && child_join(p, grace) == MP_ETIMEOUT)
-        child_signal(p, SIGKILL);
-    child_join(p, MP__NEVER);
+    if (p->daemonic && mp__process_join(p, grace) == MP_ETIMEOUT)
+        mp__process_signal(p, SIGKILL);
+    mp__process_join(p, MP__NEVER);
 }
+
+void (*mp__crews_finish)(void);
 
 void mp__children_finish(void)
 {
     mp_process *p;
     mp__moment grace = 0;
+    if (mp__crews_finish != NULL)
+        mp__crews_finish();
     struct mp__registry *registry = mp__registry_lock();
     do {
         struct mp__killed killed = {.count = 0};

@@ -71,6 +71,7 @@ static void parent_describe(mp_process *p, pid_t pid)
     parent->daemonic = creator->daemonic;
     parent->life = MP__RUNNING;
     parent->child = (struct mp__child){.pid = pid, .sentinel = -1, .child_side = -1};
+    parent->before = pid;
     strcpy(parent->name, creator->name);
     p->parent = parent;
 }
@@ -90,6 +91,25 @@ struct origin {
     sigset_t mask;
 };
 
+static sigset_t start_mask;
+
+const sigset_t *mp__process_mask(void)
+{
+    return &start_mask;
+}
+
+/* Signals, and what comes of the parent's end. */
+static int child_settle(mp_process *p, const struct origin *origin)
+{
+    if (p->how & MP__START_MASKED)
+        start_mask = origin->mask;
+    else
+        pthread_sigmask(SIG_SETMASK, &origin->mask, NULL);
+    if (p->how & MP__START_BOUND)
+        return mp__parent_bind_hard(origin->parent);
+    return p->daemonic ? mp__parent_bind(origin->parent) : 0;
+}
+
 static void child_run(mp_process *p, const struct origin *origin)
 {
     mp__step("process.forked");
@@ -101,14 +121,13 @@ static void child_run(mp_process *p, const struct origin *origin)
     mp__process_current = p;
     if (mp__exit_register_last() != 0)
         _exit(1);
-    pthread_sigmask(SIG_SETMASK, &origin->mask, NULL);
-    if (p->daemonic && mp__parent_bind(origin->parent) != 0)
+    if (child_settle(p, origin) != 0)
         _exit(1);
     leave(p->target(p->arg));
 }
 
 /* Under the registry's lock. */
-static int child_fork(mp_process *p, struct mp__registry *registry)
+static int child_fork(mp_process *p, struct mp__registry *registry, _Atomic mp__owner *owner)
 {
     uint64_t me;
     struct origin origin = {.parent = getpid(), .siblings = registry->children};
@@ -122,6 +141,9 @@ static int child_fork(mp_process *p, struct mp__registry *registry)
         mp__life_release(p->owner);
         return rc;
     }
+    if (owner != NULL)
+        atomic_store(owner, p->owner);
+    mp__step("process.announced");
     origin.life_file_is_ours = mp__life_file_is_ours();
     parent_describe(p, origin.parent);
     pid_t pid = mp__fork(&origin.mask);
@@ -153,7 +175,7 @@ static void registry_add(struct mp__registry *registry, mp_process *p)
         registry->exit_registered = atexit(first_last) == 0;
 }
 
-int mp_process_start(mp_process *p)
+int mp__process_start(mp_process *p, unsigned how, _Atomic mp__owner *owner)
 {
     int rc = mp__process_verdict(p, MP__CALL_START);
     if (rc == 0 && mp__process_current->daemonic)
@@ -166,11 +188,17 @@ int mp_process_start(mp_process *p)
     struct mp__killed killed = {.count = 0};
     struct mp__registry *registry = mp__registry_lock();
     mp__children_reap(registry, &killed);
-    rc = p->life == MP__INITIAL ? child_fork(p, registry) : MP_ESTATE;
+    p->how = how;
+    rc = p->life == MP__INITIAL ? child_fork(p, registry, owner) : MP_ESTATE;
     if (rc == 0)
         registry_add(registry, p);
     mp__registry_unlock();
     mp__stdio_give();
     mp__killed_bury(&killed);
     return rc != 0 ? mp__fail(rc) : 0;
+}
+
+int mp_process_start(mp_process *p)
+{
+    return mp__process_start(p, 0, NULL);
 }

@@ -1,0 +1,218 @@
+/* The executor: a thin face of the workers, with futures for results. */
+#include "futures/futures.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+
+enum { WORKERS_MOST = 2000 };
+
+struct mp_executor {
+    uint32_t magic;
+    struct mp__crew *crew;
+};
+
+static const mp_task_options no_task_options;
+static const mp_map_options no_map_options;
+
+int mp__executor_check(const mp_executor *executor)
+{
+    if (executor == NULL)
+        return mp__fail(MP_EINVAL);
+    if (executor->magic != MP__EXECUTOR_MAGIC)
+        return mp__fail(MP_ETYPE);
+    return mp__crew_check(executor->crew);
+}
+
+int mp_executor_create(mp_executor **out, int max_workers, const mp_executor_options *options)
+{
+    static const mp_executor_options none;
+    if (options == NULL)
+        options = &none;
+    if (out == NULL || max_workers < 0 || max_workers > WORKERS_MOST)
+        return mp__fail(MP_EINVAL);
+    struct mp__crew_options crew_options = {
+        .workers = (uint32_t)(max_workers > 0 ? max_workers : mp__cpus_usable()),
+        .initializer = options->initializer,
+        .initarg = options->initarg,
+        .tasks_per_worker = options->max_tasks_per_child,
+        .restart_span = MP__SECOND};
+    mp_executor *executor = malloc(sizeof *executor);
+    if (executor == NULL)
+        return mp__fail(-ENOMEM);
+    executor->magic = MP__EXECUTOR_MAGIC;
+    int rc = mp__crew_create(&executor->crew, &crew_options);
+    if (rc != 0) {
+        free(executor);
+        return rc;
+    }
+    *out = executor;
+    return 0;
+}
+
+int mp_executor_submit(mp_executor *executor, mp_task *task, mp_obj arg, mp_future **out)
+{
+    return mp_executor_submit_with(executor, task, arg, out, NULL);
+}
+
+int mp_executor_submit_with(mp_executor *executor, mp_task *task, mp_obj arg, mp_future **out,
+                            const mp_task_options *options)
+{
+    mp_future *future;
+    struct mp__work *work;
+    struct mp__terms terms = {0};
+    struct mp__notice notice;
+    int rc = mp__executor_check(executor);
+    if (rc == 0 && task == NULL)
+        rc = mp__fail(MP_EINVAL);
+    if (rc == 0)
+        rc =
+            mp__future_make(options != NULL ? options : &no_task_options, &future, &terms, &notice);
+    if (rc != 0)
+        return rc;
+    rc = mp__work_submit(executor->crew, task, arg, &terms, &work);
+    if (rc != 0) {
+        mp__future_discard(future);
+        return rc;
+    }
+    mp__future_begin(future, work);
+    if (out != NULL)
+        *out = future;
+    else
+        mp_future_destroy(future);
+    return 0;
+}
+
+/* ---- map -------------------------------------------------------------------------------------- */
+
+#define PROGRESS_SPAN (100 * MP__MS)
+
+static int map_await(struct mp__work *work, const mp_map_options *options, mp__moment until)
+{
+    size_t done, total;
+    int rc;
+    for (;;) {
+        mp__moment slice = options->progress != NULL ? mp__moment_in(PROGRESS_SPAN) : until;
+        rc = mp__work_await(work, slice < until ? slice : until);
+        done = mp__work_count(work, &total);
+        if (options->progress != NULL && (rc == 0 || rc == MP_ETIMEOUT))
+            options->progress(done, total, options->progress_arg);
+        if (rc != MP_ETIMEOUT || mp__moment_passed(until))
+            return rc;
+    }
+}
+
+/* What has begun goes on, though nobody will have it. */
+static int map_give_up(struct mp__work *work, size_t n, mp_obj *results,
+                       const mp_map_options *options)
+{
+    mp__work_cancel(work);
+    mp__work_survey(work, options->status);
+    for (size_t i = 0; i < n && options->status != NULL; i++)
+        if (options->status[i] == MP_ECANCELLED)
+            options->status[i] = MP_ETIMEOUT;
+    int rc = mp__work_results(work, results, NULL, options->errors);
+    return rc == -ENOMEM ? rc : mp__fail(MP_ETIMEOUT);
+}
+
+static int map_run(struct mp__crew *crew, mp_task *task, const struct mp__items *items,
+                   mp_obj *results, const mp_map_options *options, mp__moment until)
+{
+    struct mp__work *work;
+    struct mp__terms terms = {0};
+    size_t chunk = options->chunksize > 0 ? options->chunksize : 1;
+    int rc = mp__terms_set(&terms, options->task_timeout, options->retries);
+    if (rc == 0)
+        rc = mp__work_map(crew, task, items->items, items->n, chunk, &terms, &work);
+    if (rc != 0)
+        return rc;
+    rc = map_await(work, options, until);
+    if (rc == MP_ETIMEOUT)
+        rc = map_give_up(work, items->n, results, options);
+    else if (rc == 0)
+        rc = mp__work_results(work, results, options->status, options->errors);
+    else
+        mp__failf(rc, "it would wait for its own executor");
+    mp__work_release(work);
+    return rc;
+}
+
+int mp_executor_map(mp_executor *executor, mp_task *task, mp_obj iterable, mp_obj *results,
+                    const mp_map_options *options, double timeout)
+{
+    mp__moment until;
+    struct mp__items items;
+    if (results != NULL)
+        *results = mp_obj_none();
+    if (options == NULL)
+        options = &no_map_options;
+    int rc = mp__executor_check(executor);
+    if (rc == 0 && (task == NULL || options->callback != NULL || options->error_callback != NULL ||
+                    options->context != NULL || options->context_size != 0 ||
+                    !(options->task_timeout >= 0) || mp__moment_of(timeout, &until) != 0))
+        rc = mp__fail(MP_EINVAL);
+    if (rc == 0)
+        rc = mp__crew_check_open(executor->crew);
+    if (rc == 0)
+        rc = mp__items_of(iterable, &items);
+    if (rc != 0)
+        return rc;
+    if (items.n > 0) {
+        rc = map_run(executor->crew, task, &items, results, options, until);
+    } else {
+        if (results != NULL)
+            mp_obj_copy(mp_obj_list(NULL, 0), results);
+        if (options->errors != NULL)
+            mp_obj_copy(mp_obj_list(NULL, 0), options->errors);
+    }
+    mp__items_free(&items);
+    return rc;
+}
+
+/* ---- the end ---------------------------------------------------------------------------------- */
+
+int mp_executor_shutdown(mp_executor *executor, bool wait, bool cancel_futures)
+{
+    int rc = mp__executor_check(executor);
+    if (rc != 0)
+        return rc;
+    mp__crew_close(executor->crew);
+    if (cancel_futures)
+        mp__crew_cancel(executor->crew);
+    if (!wait)
+        return 0;
+    if (mp__crew_is_helper(executor->crew))
+        return mp__failf(MP_ESTATE, "it would wait for its own executor");
+    mp__crew_join(executor->crew, MP__NEVER);
+    return 0;
+}
+
+static int workers_end(mp_executor *executor, int signal_number)
+{
+    int rc = mp_executor_shutdown(executor, false, true);
+    if (rc == 0)
+        mp__crew_end(executor->crew, signal_number);
+    return rc;
+}
+
+int mp_executor_terminate_workers(mp_executor *executor)
+{
+    return workers_end(executor, SIGTERM);
+}
+
+int mp_executor_kill_workers(mp_executor *executor)
+{
+    return workers_end(executor, SIGKILL);
+}
+
+void mp_executor_destroy(mp_executor *executor)
+{
+    if (executor == NULL || executor->magic != MP__EXECUTOR_MAGIC)
+        return;
+    if (mp__executor_check(executor) == 0) {
+        mp_executor_shutdown(executor, true, false);
+        mp__crew_release(executor->crew);
+    }
+    executor->magic = 0;
+    free(executor);
+}

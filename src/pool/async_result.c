@@ -1,0 +1,116 @@
+/* Results to come: a work, and what its map was asked to fill. */
+#include "pool/pool.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+struct mp_async_result {
+    uint32_t magic;
+    bool is_map;
+    struct mp__work *work; /* NULL: of a map of nothing */
+    int *status;
+    mp_obj *errors;
+    atomic_bool filled; /* both were */
+};
+
+int mp__async_result_make(struct mp__work *work, bool is_map, const mp_map_options *options,
+                          mp_async_result **out)
+{
+    mp_async_result *result = malloc(sizeof *result);
+    if (result == NULL)
+        return mp__fail(-ENOMEM);
+    result->magic = MP__RESULT_MAGIC;
+    result->is_map = is_map;
+    result->work = work;
+    result->status = options->status;
+    result->errors = options->errors;
+    atomic_init(&result->filled, options->status == NULL && options->errors == NULL);
+    *out = result;
+    return 0;
+}
+
+static int result_check(const mp_async_result *result)
+{
+    if (result == NULL)
+        return mp__fail(MP_EINVAL);
+    if (result->magic != MP__RESULT_MAGIC)
+        return mp__fail(MP_ETYPE);
+    return result->work != NULL ? mp__crew_check(mp__work_crew(result->work)) : 0;
+}
+
+/* Once the work is ready. */
+static int result_fill(mp_async_result *result)
+{
+    if (atomic_exchange(&result->filled, true))
+        return 0;
+    if (result->work != NULL)
+        return mp__work_results(result->work, NULL, result->status, result->errors);
+    if (result->errors != NULL)
+        return mp_obj_copy(mp_obj_list(NULL, 0), result->errors);
+    return 0;
+}
+
+static int result_await(mp_async_result *result, double timeout)
+{
+    mp__moment until;
+    int rc = result_check(result);
+    if (rc != 0)
+        return rc;
+    if (mp__moment_of(timeout, &until) != 0)
+        return mp__fail(MP_EINVAL);
+    rc = result->work != NULL ? mp__work_await(result->work, until) : 0;
+    if (rc == MP_ESTATE)
+        return mp__failf(rc, "it would wait for its own pool");
+    if (rc != 0)
+        return mp__fail(rc);
+    result_fill(result);
+    return 0;
+}
+
+int mp_async_result_get(mp_async_result *result, mp_obj *out, double timeout)
+{
+    int rc = result_await(result, timeout);
+    if (rc != 0)
+        return rc;
+    if (result->work == NULL)
+        return out != NULL ? mp_obj_copy(mp_obj_list(NULL, 0), out) : 0;
+    if (result->is_map)
+        return mp__work_results(result->work, out, NULL, NULL);
+    return mp__work_result(result->work, 0, out);
+}
+
+int mp_async_result_wait(mp_async_result *result, double timeout)
+{
+    return result_await(result, timeout);
+}
+
+bool mp_async_result_ready(mp_async_result *result)
+{
+    if (result_check(result) != 0)
+        return false;
+    if (result->work != NULL && mp__work_await(result->work, 0) != 0)
+        return false;
+    result_fill(result);
+    return true;
+}
+
+int mp_async_result_successful(mp_async_result *result)
+{
+    int rc = result_check(result);
+    if (rc != 0)
+        return rc;
+    if (!mp_async_result_ready(result))
+        return mp__failf(MP_ESTATE, "the result is not ready");
+    return result->work == NULL || mp__work_survey(result->work, NULL) == 0;
+}
+
+void mp_async_result_destroy(mp_async_result *result)
+{
+    if (result == NULL || result->magic != MP__RESULT_MAGIC)
+        return;
+    if (result->work != NULL)
+        mp__work_release(result->work);
+    result->magic = 0;
+    free(result);
+}

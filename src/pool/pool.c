@@ -1,0 +1,392 @@
+/* The pool: tasks one by one and over lists and arrays, and its end. A thin face of the workers. */
+#include "pool/pool.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+
+enum { WORKERS_MOST = 2000, DEATHS_MOST = 65536, CHUNKS_PER_WORKER = 16 };
+#define PROGRESS_SPAN (100 * MP__MS)
+
+static const mp_map_options no_map_options;
+static const mp_task_options no_task_options;
+
+/* ---- making and ending ----------------------------------------------------------------------- */
+
+static int options_read(int processes, const mp_pool_options *options,
+                        struct mp__crew_options *crew)
+{
+    static const mp_pool_options none;
+    if (options == NULL)
+        options = &none;
+    if (processes < 0 || processes > WORKERS_MOST || !(options->restart_seconds >= 0))
+        return MP_EINVAL;
+    *crew = (struct mp__crew_options){
+        .workers = (uint32_t)(processes > 0 ? processes : mp__cpus_usable()),
+        .daemonic = true,
+        .name = "PoolWorker",
+        .initializer = options->initializer,
+        .initarg = options->initarg,
+        .tasks_per_worker = options->maxtasksperchild,
+        .restart_limit =
+            options->restart_limit < DEATHS_MOST ? options->restart_limit : DEATHS_MOST,
+        .restart_span = MP__SECOND};
+    if (options->restart_seconds > 0)
+        mp__span_of(options->restart_seconds, &crew->restart_span);
+    return 0;
+}
+
+int mp_pool_create(mp_pool **out, int processes, const mp_pool_options *options)
+{
+    struct mp__crew_options crew_options;
+    if (out == NULL || options_read(processes, options, &crew_options) != 0)
+        return mp__fail(MP_EINVAL);
+    mp_pool *pool = malloc(sizeof *pool);
+    if (pool == NULL)
+        return mp__fail(-ENOMEM);
+    pool->magic = MP__POOL_MAGIC;
+    int rc = mp__crew_create(&pool->crew, &crew_options);
+    if (rc != 0) {
+        free(pool);
+        return rc;
+    }
+    *out = pool;
+    return 0;
+}
+
+int mp_pool_enter_(mp_pool *pool)
+{
+    int rc = mp__pool_check(pool);
+    return rc != 0 ? rc : mp__crew_check_open(pool->crew);
+}
+
+int mp_pool_close(mp_pool *pool)
+{
+    int rc = mp__pool_check(pool);
+    if (rc == 0)
+        rc = mp__crew_check(pool->crew);
+    if (rc == 0)
+        mp__crew_close(pool->crew);
+    return rc;
+}
+
+int mp_pool_terminate(mp_pool *pool)
+{
+    int rc = mp__pool_check(pool);
+    if (rc == 0)
+        rc = mp__crew_check(pool->crew);
+    if (rc != 0)
+        return rc;
+    mp__crew_end(pool->crew, SIGTERM);
+    if (!mp__crew_is_helper(pool->crew))
+        mp__crew_join(pool->crew, MP__NEVER);
+    return 0;
+}
+
+int mp_pool_join(mp_pool *pool, double timeout)
+{
+    mp__moment until;
+    int rc = mp__pool_check(pool);
+    if (rc == 0)
+        rc = mp__crew_check(pool->crew);
+    if (rc != 0)
+        return rc;
+    if (mp__moment_of(timeout, &until) != 0)
+        return mp__fail(MP_EINVAL);
+    if (!mp__crew_is_closed(pool->crew))
+        return mp__failf(MP_ESTATE, "the pool is still running");
+    if (mp__crew_is_helper(pool->crew))
+        return mp__failf(MP_ESTATE, "it would wait for its own pool");
+    rc = mp__crew_join(pool->crew, until);
+    return rc != 0 ? mp__fail(rc) : 0;
+}
+
+void mp_pool_destroy(mp_pool *pool)
+{
+    if (pool == NULL || pool->magic != MP__POOL_MAGIC)
+        return;
+    if (mp__crew_check(pool->crew) == 0) {
+        mp__crew_end(pool->crew, SIGTERM);
+        mp__crew_join(pool->crew, MP__NEVER);
+        mp__crew_release(pool->crew);
+    }
+    pool->magic = 0;
+    free(pool);
+}
+
+/* ---- single tasks ---------------------------------------------------------------------------- */
+
+static int work_finish(struct mp__work *work, int rc, mp_obj *out)
+{
+    if (rc == MP_ESTATE)
+        mp__failf(rc, "it would wait for its own pool");
+    else
+        rc = mp__work_result(work, 0, out);
+    mp__work_release(work);
+    return rc;
+}
+
+int mp_pool_apply(mp_pool *pool, mp_task *task, mp_obj arg, mp_obj *out)
+{
+    struct mp__work *work;
+    struct mp__terms terms = {0};
+    int rc = mp__pool_check(pool);
+    if (rc == 0 && task == NULL)
+        rc = mp__fail(MP_EINVAL);
+    if (rc == 0)
+        rc = mp__work_submit(pool->crew, task, arg, &terms, &work);
+    if (rc != 0)
+        return rc;
+    return work_finish(work, mp__work_await(work, MP__NEVER), out);
+}
+
+/* What the helper thread is to call. */
+struct callbacks {
+    void (*callback)(mp_obj result, void *arg);
+    void (*error_callback)(int code, const char *detail, void *arg);
+    void *arg;
+    bool is_map;
+};
+
+static void callbacks_run(struct mp__work *work, void *arg)
+{
+    const struct callbacks *calls = arg;
+    mp_obj result = mp_obj_none();
+    int rc = calls->is_map ? mp__work_results(work, &result, NULL, NULL)
+                           : mp__work_result(work, 0, &result);
+    if (rc == 0 && calls->callback != NULL) {
+        calls->callback(mp_obj_view(result), calls->arg);
+    } else if (rc != 0 && calls->error_callback != NULL) {
+        char detail[512];
+        snprintf(detail, sizeof detail, "%s", mp_error_detail());
+        calls->error_callback(rc, detail, calls->arg);
+    }
+    if (result.owned)
+        mp_obj_free(&result);
+}
+
+/* Sets the notice of the terms if anything is to be told; -ENOMEM. */
+static int notice_make(struct mp__notice *notice, const struct callbacks *calls,
+                       mp_progress *progress, void *progress_arg, struct mp__terms *terms)
+{
+    bool wanted = calls->callback != NULL || calls->error_callback != NULL;
+    if (!wanted && progress == NULL)
+        return 0;
+    *notice = (struct mp__notice){.progress = progress, .progress_arg = progress_arg, .hold = true};
+    if (wanted) {
+        struct callbacks *copy = malloc(sizeof *copy);
+        if (copy == NULL)
+            return mp__fail(-ENOMEM);
+        *copy = *calls;
+        notice->done = callbacks_run;
+        notice->drop = free;
+        notice->arg = copy;
+    }
+    terms->notice = notice;
+    return 0;
+}
+
+/* Gives work to who called, or lets it go on by itself. */
+static int work_give(struct mp__work *work, bool is_map, const mp_map_options *options,
+                     mp_async_result **out)
+{
+    if (out == NULL) {
+        mp__work_release(work);
+        return 0;
+    }
+    int rc = mp__async_result_make(work, is_map, options, out);
+    if (rc != 0)
+        mp__work_release(work);
+    return rc;
+}
+
+int mp_pool_apply_async(mp_pool *pool, mp_task *task, mp_obj arg, mp_async_result **out,
+                        const mp_task_options *options)
+{
+    struct mp__work *work;
+    struct mp__terms terms = {0};
+    struct mp__notice notice = {.arg = NULL};
+    if (options == NULL)
+        options = &no_task_options;
+    int rc = mp__pool_check(pool);
+    if (rc == 0 && task == NULL)
+        rc = mp__fail(MP_EINVAL);
+    if (rc == 0)
+        rc = mp__terms_set(&terms, options->task_timeout, options->retries);
+    if (rc == 0)
+        rc = mp__crew_check_open(pool->crew);
+    struct callbacks calls = {options->callback, options->error_callback, options->callback_arg,
+                              false};
+    if (rc == 0)
+        rc = notice_make(&notice, &calls, NULL, NULL, &terms);
+    if (rc != 0)
+        return rc;
+    rc = mp__work_submit(pool->crew, task, arg, &terms, &work);
+    if (rc != 0) {
+        free(notice.arg);
+        return rc;
+    }
+    return work_give(work, false, &no_map_options, out);
+}
+
+/* ---- lists ------------------------------------------------------------------------------------ */
+
+int mp__map_terms(const mp_map_options *options, struct mp__terms *terms)
+{
+    if (options->context != NULL || options->context_size != 0)
+        return mp__failf(MP_EINVAL, "a context is for mp_pool_map_array");
+    return mp__terms_set(terms, options->task_timeout, options->retries);
+}
+
+static int map_submit(mp_pool *pool, mp_task *task, const struct mp__items *items,
+                      const mp_map_options *options, const struct mp__terms *terms,
+                      struct mp__work **out)
+{
+    size_t chunk = options->chunksize;
+    if (chunk == 0)
+        chunk = items->n / ((size_t)mp__crew_workers(pool->crew) * CHUNKS_PER_WORKER) + 1;
+    return mp__work_map(pool->crew, task, items->items, items->n, chunk, terms, out);
+}
+
+/* Waits, and tells how far it is. */
+static int map_await(struct mp__work *work, const mp_map_options *options)
+{
+    size_t done, total;
+    mp__moment span = options->progress != NULL ? PROGRESS_SPAN : MP__NEVER;
+    int rc;
+    while ((rc = mp__work_await(work, mp__moment_in(span))) == MP_ETIMEOUT) {
+        done = mp__work_count(work, &total);
+        if (done < total)
+            options->progress(done, total, options->progress_arg);
+    }
+    if (rc == 0 && options->progress != NULL) {
+        done = mp__work_count(work, &total);
+        options->progress(done, total, options->progress_arg);
+    }
+    return rc;
+}
+
+static int map_run(mp_pool *pool, mp_task *task, const struct mp__items *items, mp_obj *results,
+                   const mp_map_options *options, const struct mp__terms *terms)
+{
+    struct mp__work *work;
+    int rc = map_submit(pool, task, items, options, terms, &work);
+    if (rc != 0)
+        return rc;
+    rc = map_await(work, options);
+    if (rc != 0)
+        mp__failf(rc, "it would wait for its own pool");
+    else
+        rc = mp__work_results(work, results, options->status, options->errors);
+    mp__work_release(work);
+    return rc;
+}
+
+/* Of a map of nothing. */
+static void nothing_give(mp_obj *results, mp_obj *errors)
+{
+    if (results != NULL)
+        mp_obj_copy(mp_obj_list(NULL, 0), results);
+    if (errors != NULL)
+        mp_obj_copy(mp_obj_list(NULL, 0), errors);
+}
+
+int mp_pool_map(mp_pool *pool, mp_task *task, mp_obj iterable, mp_obj *results,
+                const mp_map_options *options)
+{
+    struct mp__items items;
+    struct mp__terms terms = {0};
+    if (results != NULL)
+        *results = mp_obj_none();
+    if (options == NULL)
+        options = &no_map_options;
+    int rc = mp__pool_check(pool);
+    if (rc == 0 && (task == NULL || options->callback != NULL || options->error_callback != NULL))
+        rc = mp__fail(MP_EINVAL);
+    if (rc == 0)
+        rc = mp__map_terms(options, &terms);
+    if (rc == 0)
+        rc = mp__crew_check_open(pool->crew);
+    if (rc == 0)
+        rc = mp__items_of(iterable, &items);
+    if (rc != 0)
+        return rc;
+    if (items.n == 0)
+        nothing_give(results, options->errors);
+    else
+        rc = map_run(pool, task, &items, results, options, &terms);
+    mp__items_free(&items);
+    return rc;
+}
+
+int mp_pool_map_async(mp_pool *pool, mp_task *task, mp_obj iterable, mp_async_result **out,
+                      const mp_map_options *options)
+{
+    struct mp__items items;
+    struct mp__work *work = NULL;
+    struct mp__terms terms = {0};
+    struct mp__notice notice = {.arg = NULL};
+    if (options == NULL)
+        options = &no_map_options;
+    int rc = mp__pool_check(pool);
+    if (rc == 0 && task == NULL)
+        rc = mp__fail(MP_EINVAL);
+    if (rc == 0)
+        rc = mp__map_terms(options, &terms);
+    if (rc == 0)
+        rc = mp__crew_check_open(pool->crew);
+    if (rc == 0)
+        rc = mp__items_of(iterable, &items);
+    if (rc != 0)
+        return rc;
+    struct callbacks calls = {options->callback, options->error_callback, options->callback_arg,
+                              true};
+    if (items.n > 0)
+        rc = notice_make(&notice, &calls, options->progress, options->progress_arg, &terms);
+    if (rc == 0 && items.n > 0) {
+        rc = map_submit(pool, task, &items, options, &terms, &work);
+        if (rc != 0)
+            free(notice.arg);
+    }
+    mp__items_free(&items);
+    if (rc != 0 || (work == NULL && out == NULL))
+        return rc;
+    return work_give(work, true, options, out);
+}
+
+/* ---- arrays ----------------------------------------------------------------------------------- */
+
+static bool array_fits(const void *items, size_t count, size_t item_size, const void *results,
+                       size_t result_size)
+{
+    size_t bytes;
+    if (item_size == 0 || (results == NULL) != (result_size == 0) || (items == NULL && count > 0))
+        return false;
+    return mp__size_mul(count, item_size, &bytes) && mp__size_mul(count, result_size, &bytes);
+}
+
+int mp_pool_map_array(mp_pool *pool, mp_array_task *task, const void *items, size_t count,
+                      size_t item_size, void *results, size_t result_size,
+                      const mp_map_options *options)
+{
+    struct mp__terms terms;
+    if (options == NULL)
+        options = &no_map_options;
+    int rc = mp__pool_check(pool);
+    if (rc == 0 && (task == NULL || options->callback != NULL || options->error_callback != NULL ||
+                    (options->context == NULL && options->context_size > 0) ||
+                    !array_fits(items, count, item_size, results, result_size)))
+        rc = mp__fail(MP_EINVAL);
+    if (rc == 0)
+        rc = mp__terms_set(&terms, options->task_timeout, options->retries);
+    if (rc == 0)
+        rc = mp__crew_check_open(pool->crew);
+    if (rc != 0)
+        return rc;
+    if (count == 0) {
+        nothing_give(NULL, options->errors);
+        return 0;
+    }
+    struct mp__array_call call = {task, items, count, item_size, results, result_size, options};
+    return mp__crew_map_array(pool->crew, &call);
+}

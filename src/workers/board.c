@@ -1,0 +1,134 @@
+/* The making of a board, its state, and the check of what board.h says it always is. */
+#include "workers/board.h"
+
+#include <errno.h>
+
+static int gates_init(struct mp__board *board)
+{
+    int rc = mp__gate_init(&board->done);
+    if (rc == 0)
+        rc = mp__gate_init(&board->supervise);
+    for (uint32_t i = 0; i < board->workers && rc == 0; i++)
+        rc = mp__gate_init(&board->worker[i].gate);
+    return rc;
+}
+
+/* The first page of tasks, whose first is the head of the empty list. */
+static int page_first(struct mp__object *object, struct mp__board *board)
+{
+    struct mp__task *page;
+    int rc = mp__heap_take(MP__TASKS_FIRST * sizeof *page, &page);
+    if (rc != 0)
+        return rc;
+    atomic_store(&page->word, mp__task_word(0, 0, MP__TASK_DONE));
+    atomic_store(&board->pages[0], mp__piece_ref(page));
+    mp__piece_join(page, object);
+    return 0;
+}
+
+int mp__board_make(uint32_t workers, struct mp__object **out)
+{
+    struct mp__board *board;
+    struct mp__object *object;
+    int rc = mp__object_make(MP__KIND_POOL, sizeof *object, &object);
+    if (rc != 0)
+        return rc;
+    mp__step("crew.object");
+    rc = mp__heap_attach(object, sizeof *board + workers * sizeof board->worker[0], &board);
+    if (rc == 0) {
+        board->workers = workers;
+        atomic_store(&board->next_look, MP__NEVER);
+        rc = gates_init(board);
+    }
+    if (rc == 0)
+        rc = page_first(object, board);
+    if (rc != 0) {
+        mp__object_discard(object);
+        return rc;
+    }
+    mp__step("crew.board");
+    mp__object_publish(object, MP__KIND_POOL);
+    *out = object;
+    return 0;
+}
+
+bool mp__board_raise(struct mp__board *board, enum mp__board_state to)
+{
+    uint32_t seen = atomic_load(&board->state);
+    while (seen < (uint32_t)to)
+        if (atomic_compare_exchange_weak(&board->state, &seen, (uint32_t)to))
+            return true;
+    return false;
+}
+
+static bool claimed_by(struct mp__board *board, uint32_t index, uint32_t w)
+{
+    uint64_t word = atomic_load(&mp__task_at(board, index)->word);
+    return mp__task_state(word) == MP__TASK_CLAIMED && mp__task_worker(word) == w;
+}
+
+static bool task_is_valid(struct mp__board *board, const struct mp__task *task, uint32_t index)
+{
+    uint64_t word = atomic_load(&task->word);
+    uint32_t w = mp__task_worker(word);
+    switch (mp__task_state(word)) {
+    case MP__TASK_FREE:
+    case MP__TASK_DONE:
+        return true;
+    case MP__TASK_QUEUED:
+        return atomic_load(&task->from) <= task->count;
+    case MP__TASK_CLAIMED:
+        return w < board->workers && atomic_load(&board->worker[w].task) == index &&
+               atomic_load(&task->from) <= task->count;
+    }
+    return false;
+}
+
+/* Of a board at rest: nobody moves in it. */
+bool mp__board_is_valid(struct mp__board *board)
+{
+    uint32_t tasks = 0;
+    for (uint32_t p = 0; p < MP__TASK_PAGES && atomic_load(&board->pages[p]) != 0; p++)
+        tasks += MP__TASKS_FIRST << p;
+    for (uint32_t i = 1; i < tasks; i++)
+        if (!task_is_valid(board, mp__task_at(board, i), i))
+            return false;
+    uint64_t last = 0;
+    for (uint32_t i = (uint32_t)atomic_load(&board->head); i != 0;
+         i = atomic_load(&mp__task_at(board, i)->next)) {
+        if (i >= tasks || mp__task_at(board, i)->position < last)
+            return false;
+        last = mp__task_at(board, i)->position;
+    }
+    for (uint32_t w = 0; w < board->workers; w++)
+        for (uint32_t v = 0; v < w; v++) {
+            uint32_t index = atomic_load(&board->worker[w].task);
+            if (index != 0 && index == atomic_load(&board->worker[v].task) &&
+                claimed_by(board, index, w) && claimed_by(board, index, v))
+                return false;
+        }
+    return true;
+}
+
+/* Asked in any process: the owner is dead or has let go of it, and nobody works there. */
+static bool board_is_abandoned(struct mp__object *object)
+{
+    mp__owner creator = atomic_load(&object->creator);
+    struct mp__board *board = mp__board_of(object);
+    if (!mp__dead(creator))
+        return false;
+    mp__owner supervisor = atomic_load(&board->supervisor);
+    if (supervisor != 0 && !mp__dead(supervisor))
+        return false;
+    for (uint32_t w = 0; w < board->workers; w++) {
+        mp__owner owner = atomic_load(&board->worker[w].owner);
+        if (owner != 0 && !mp__dead(owner))
+            return false;
+    }
+    return true;
+}
+
+__attribute__((constructor(101))) static void hook_set(void)
+{
+    mp__pool_is_abandoned = board_is_abandoned;
+}

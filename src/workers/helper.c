@@ -1,0 +1,172 @@
+/* The helper thread of a crew: gives work with a notice its notice when it is done.
+ *
+ * How it works
+ *   Watched work stands in a list in the order it was handed in, which is about the order in which it
+ *   gets done: the helper looks from the front up to the first that no worker has claimed. It holds
+ *   a reference to each. It has all signals blocked, waits like any other thread of the owner, and
+ *   ends when it is told to and the list is empty; by then the crew is over, and all work done.
+ */
+#include "workers/crew.h"
+
+#include <errno.h>
+#include <signal.h>
+
+#define PROGRESS_SPAN (100 * MP__MS)
+
+static void *helper_run(void *crew);
+
+static int helper_start(struct mp__crew *crew)
+{
+    sigset_t all, mask;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &mask);
+    int rc = pthread_create(&crew->helper, NULL, helper_run, crew);
+    pthread_sigmask(SIG_SETMASK, &mask, NULL);
+    crew->has_helper = rc == 0;
+    return -rc;
+}
+
+int mp__helper_ensure(struct mp__crew *crew)
+{
+    pthread_mutex_lock(&crew->wait_lock);
+    int rc = crew->has_helper ? 0 : helper_start(crew);
+    pthread_mutex_unlock(&crew->wait_lock);
+    return rc;
+}
+
+void mp__helper_watch(struct mp__crew *crew, struct mp__work *work)
+{
+    pthread_mutex_lock(&crew->wait_lock);
+    work->next = NULL;
+    *crew->watched_end = work;
+    crew->watched_end = &work->next;
+    crew->progresses += work->notice.progress != NULL;
+    pthread_mutex_unlock(&crew->wait_lock);
+    mp__waiters_wake(crew);
+}
+
+static bool is_queued(struct mp__work *work)
+{
+    return !mp__work_is_done(work) && !mp__work_has_begun(work);
+}
+
+/* Under wait_lock: takes the first work that is done out of the list. */
+static struct mp__work *watched_take(struct mp__crew *crew)
+{
+    for (struct mp__work **at = &crew->watched; *at != NULL; at = &(*at)->next) {
+        struct mp__work *work = *at;
+        if (is_queued(work))
+            return NULL;
+        if (!mp__work_is_done(work))
+            continue;
+        *at = work->next;
+        if (crew->watched_end == &work->next)
+            crew->watched_end = at;
+        crew->progresses -= work->notice.progress != NULL;
+        return work;
+    }
+    return NULL;
+}
+
+static void work_notify(struct mp__crew *crew, struct mp__work *work)
+{
+    struct mp__notice notice = work->notice;
+    size_t total, done = mp__work_count(work, &total);
+    if (notice.progress != NULL)
+        notice.progress(done, total, notice.progress_arg);
+    if (notice.done != NULL)
+        notice.done(work, notice.arg);
+    atomic_store(&work->held, false);
+    mp__waiters_wake(crew);
+    if (notice.after != NULL)
+        notice.after(work, notice.arg);
+    if (notice.drop != NULL)
+        notice.drop(notice.arg);
+    mp__work_release(work);
+}
+
+/* Tells how far the works are that want to know it. Only this thread takes works out of the list. */
+static void progress_tell(struct mp__crew *crew)
+{
+    pthread_mutex_lock(&crew->wait_lock);
+    for (struct mp__work *work = crew->watched; work != NULL; work = work->next) {
+        struct mp__notice notice = work->notice;
+        if (notice.progress == NULL)
+            continue;
+        pthread_mutex_unlock(&crew->wait_lock);
+        size_t total, done = mp__work_count(work, &total);
+        if (done < total)
+            notice.progress(done, total, notice.progress_arg);
+        pthread_mutex_lock(&crew->wait_lock);
+    }
+    pthread_mutex_unlock(&crew->wait_lock);
+}
+
+struct look {
+    struct mp__crew *crew;
+    struct mp__work *taken;
+    bool ends, progress;
+};
+
+static bool helper_has_news(void *arg)
+{
+    struct look *look = arg;
+    pthread_mutex_lock(&look->crew->wait_lock);
+    look->taken = watched_take(look->crew);
+    look->ends = look->crew->helper_ends && look->crew->watched == NULL;
+    bool began = !look->progress && look->crew->progresses > 0;
+    look->progress = look->crew->progresses > 0;
+    pthread_mutex_unlock(&look->crew->wait_lock);
+    return look->taken != NULL || look->ends || began;
+}
+
+static void *helper_run(void *arg)
+{
+    struct look look = {.crew = arg};
+    mp__moment told = mp__now();
+    for (;;) {
+        mp__moment until = look.progress ? mp__moment_in(PROGRESS_SPAN) : MP__NEVER;
+        mp__crew_await_anyhow(look.crew, helper_has_news, &look, until);
+        if (look.taken != NULL)
+            work_notify(look.crew, look.taken);
+        else if (look.ends)
+            return NULL;
+        if (look.progress && mp__now() - told >= PROGRESS_SPAN) {
+            progress_tell(look.crew);
+            told = mp__now();
+        }
+    }
+}
+
+/* A notice for work that is under way: it has no other. */
+int mp__work_watch(struct mp__work *work, const struct mp__notice *notice)
+{
+    struct mp__crew *crew = work->crew;
+    int rc = mp__helper_ensure(crew);
+    if (rc != 0)
+        return mp__fail(rc);
+    work->notice = *notice;
+    mp__work_keep(work);
+    mp__work_expect(work);
+    mp__helper_watch(crew, work);
+    return 0;
+}
+
+void mp__helper_end(struct mp__crew *crew)
+{
+    if (mp__crew_is_helper(crew))
+        return;
+    pthread_mutex_lock(&crew->wait_lock);
+    bool had = crew->has_helper;
+    pthread_t helper = crew->helper;
+    crew->helper_ends = true;
+    pthread_mutex_unlock(&crew->wait_lock);
+    if (!had)
+        return;
+    mp__waiters_wake(crew);
+    pthread_join(helper, NULL);
+    pthread_mutex_lock(&crew->wait_lock);
+    crew->has_helper = false;
+    crew->helper_ends = false;
+    pthread_mutex_unlock(&crew->wait_lock);
+}
