@@ -178,7 +178,7 @@ MP_API int mp_task_fail(int code, const char *format, ...) MP_PRINTF(2, 3);
  * Python: tqdm
  * `arg` is not used. For one map at a time.
  */
-MP_API mp_progress mp_progress_bar;
+MP_API void mp_progress_bar(size_t done, size_t total, void *arg);
 
 /* ---- the pool ----------------------------------------------------------------------------- */
 
@@ -247,7 +247,7 @@ MP_API int mp_pool_map_async(mp_pool *pool, mp_task *task, mp_obj iterable, mp_a
  * Python: Pool.imap(func, iterable, chunksize=1)
  * All items are handed in now. Heeds chunksize, task_timeout and retries; a status, errors, progress,
  * context or callback is MP_EINVAL. The caller owns *out.
- * Returns as mp_pool_map_async.
+ * Returns as mp_pool_map_async; a chunk with an item that cannot be encoded fails at its place.
  */
 MP_API int mp_pool_imap(mp_pool *pool, mp_task *task, mp_obj iterable, mp_imap **out,
                         const mp_map_options *options);

@@ -11,8 +11,8 @@
  *   all by CAS, so of a late child and a sweeper, or of two sweepers, exactly one wins; the child
  *   that loses leaves.
  *
- *   What a death leaves: a slot in STARTING has held nothing, and it is free again once its
- *   starter is dead too; a slot in LIVE whose process died is "dead" to all who ask, until the
+ *   What a death leaves: a slot in STARTING has held nothing, and who asks about it once its starter
+ *   is dead too frees it; a slot in LIVE whose process died is "dead" to all who ask, until the
  *   reaper, or a starter that finds no free slot, frees it. Words that name the dead keep the old
  *   generation and are dead for ever.
  *
@@ -275,7 +275,12 @@ bool mp__dead(mp__owner owner)
     uint64_t word = atomic_load(&mp__slots()[owner_slot(owner)].word);
     if (generation_of(word) != owner_generation(owner) || state_of(word) == SLOT_FREE)
         return true;
-    return state_of(word) == SLOT_LIVE && slot_is_dead(owner_slot(owner));
+    if (state_of(word) == SLOT_LIVE)
+        return slot_is_dead(owner_slot(owner));
+    /* its starter died: who was told that it is dead must not see it come to life */
+    return slot_is_abandoned(owner_slot(owner), word) &&
+           atomic_compare_exchange_strong(&mp__slots()[owner_slot(owner)].word, &word,
+                                          slot_word(owner_generation(owner), 0, SLOT_FREE));
 }
 
 unsigned mp__life_count(void)

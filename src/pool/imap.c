@@ -126,12 +126,16 @@ static size_t chunk_ask(mp_imap *imap, mp_obj *items, int *rc)
     size_t n = 0;
     mp_obj item;
     while (n < imap->chunk && (*rc = item_ask(imap, &item)) > 0) {
+        int copied = 0;
         if (imap->chunk == 1)
-            items[n++] = mp_obj_view(item);
-        else if ((*rc = mp_obj_copy(item, &items[n])) == 0)
-            n++;
+            items[n] = mp_obj_view(item);
         else
+            copied = mp_obj_copy(item, &items[n]);
+        if (copied != 0) {
+            *rc = mp__fail(copied);
             break;
+        }
+        n++;
     }
     return n;
 }
@@ -166,9 +170,10 @@ static void input_feed_all(struct mp__input *input)
     pthread_mutex_lock(&imap->lock);
     while (imap->is_open && !imap->feeds)
         input_feed(imap);
+    bool others_feed = imap->feeds;
     pthread_mutex_unlock(&imap->lock);
-    if (imap->feeds)
-        mp_sleep(0.001); /* another thread is asking for an item */
+    if (others_feed)
+        mp_sleep(0.001);
 }
 
 /* ---- making ---------------------------------------------------------------------------------- */

@@ -264,7 +264,9 @@ void mp__item_fail(struct mp__worker *me, struct mp__object *pool, struct mp__ta
                    uint32_t item, int code, int own_code, const char *text);
 
 /* What a task said with mp_task_fail (task.c). */
-void mp__task_text_clear(void);
+/* At the beginning of a task: from now on a text belongs to the item whose number stands there when
+   it is said. */
+void mp__task_text_clear(const _Atomic uint64_t *item);
 const char *mp__task_text(void);
 void mp__task_text_name(int code); /* says what the code is, if nothing was said */
 

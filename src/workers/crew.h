@@ -14,7 +14,7 @@
 /* Signals that a supervisor does not leave as they are. */
 struct mp__signals {
     sigset_t mask;
-    struct sigaction child, stop;
+    struct sigaction child, go_on, stop;
 };
 
 /* Private to the owner. `lock` guards what is handed in and the lists; the fields after it that

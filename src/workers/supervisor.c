@@ -2,10 +2,11 @@
  * replaces them, kills those that run over their time, and ends when its parent ends.
  *
  * How it works
- *   It sleeps on its own gate, which is posted by its handler of SIGCHLD, by the owner, and by
- *   workers with news. On Linux the end of the parent is a SIGCHLD too; elsewhere it looks. All other
- *   signals are blocked, but for the one of Ctrl-Z, so that it stops with its workers: a tick that
- *   comes late by more than a second moves all deadlines by that much.
+ *   It sleeps on its own gate, which is posted by its signal handler, by the owner, and by workers
+ *   with news. The end of a worker is a SIGCHLD; on Linux that of the parent is a SIGCONT, which a
+ *   stopped supervisor gets too; elsewhere it looks. All other signals are blocked, but for the one
+ *   of Ctrl-Z, so that it stops with its workers: a tick that comes late by more than a second moves
+ *   all deadlines by that much.
  *   Each round it reaps, looks where the board stands, fills empty places, looks at deadlines and
  *   prods idle workers if tasks wait. What it knows beside the board is in its own memory.
  *
@@ -24,7 +25,7 @@
 #define PROD (80 * MP__MS)       /* of idle workers while tasks wait */
 #define GRACE MP__SECOND         /* for workers told to end */
 #define FORK_AGAIN (20 * MP__MS) /* after a fork that failed */
-#define FORK_NEVER MP__SECOND    /* of those, with no worker left: the pool is broken */
+#define FORK_NEVER MP__SECOND /* of those, with no worker left, or never all: the pool is broken */
 #define LATE MP__SECOND
 
 struct supervisor {
@@ -34,6 +35,7 @@ struct supervisor {
     pid_t parent;
     mp_process **process; /* by place; NULL: nobody */
     uint32_t alive;
+    bool was_whole; /* every place had a worker once */
     uint32_t born_in_vain, ready_seen;
     mp__moment *deaths; /* the last restart_limit of them, a ring */
     uint32_t deaths_next;
@@ -61,11 +63,13 @@ static void signals_take(struct mp__signals *signals)
     sigemptyset(&action.sa_mask);
     signals->mask = *mp__process_mask();
     sigaction(SIGCHLD, &action, &signals->child);
+    sigaction(SIGCONT, &action, &signals->go_on);
     action.sa_handler = SIG_DFL;
     sigaction(SIGTSTP, &action, &signals->stop);
     sigset_t open;
     sigemptyset(&open);
     sigaddset(&open, SIGCHLD);
+    sigaddset(&open, SIGCONT);
     sigaddset(&open, SIGTSTP);
     pthread_sigmask(SIG_UNBLOCK, &open, NULL);
 }
@@ -182,7 +186,7 @@ static void fork_failed(struct supervisor *s, int code)
     if (s->fork_failed == 0)
         s->fork_failed = now;
     s->fork_again = now + FORK_AGAIN;
-    if (s->alive > 0 || now - s->fork_failed < FORK_NEVER)
+    if ((s->was_whole && s->alive > 0) || now - s->fork_failed < FORK_NEVER)
         return;
     snprintf(text, sizeof text, "no worker can be started: %s", mp_strerror(code));
     break_pool(s, code, text);
@@ -199,6 +203,7 @@ static void workers_start(struct supervisor *s)
             return;
         }
     }
+    s->was_whole = true;
     s->fork_failed = s->fork_again = 0;
 }
 
@@ -287,7 +292,7 @@ static bool round_act(struct supervisor *s)
         workers_end(s, SIGKILL);
         return true;
     }
-    if (mp__board_state(s->board) == MP__BOARD_CLOSED && is_drained(s) &&
+    if (mp__board_state(s->board) == MP__BOARD_CLOSED && s->was_whole && is_drained(s) &&
         mp__board_raise(s->board, MP__BOARD_LEAVING))
         workers_dismiss(s);
     enum mp__board_state state = mp__board_state(s->board);
@@ -297,7 +302,10 @@ static bool round_act(struct supervisor *s)
     }
     if (state == MP__BOARD_LEAVING)
         return s->alive == 0;
+    bool was_whole = s->was_whole;
     workers_start(s);
+    if (!was_whole && s->was_whole)
+        mp__gate_post(&s->board->supervise); /* closed already, perhaps */
     return false;
 }
 
@@ -342,7 +350,7 @@ static bool supervisor_begin(struct supervisor *s, struct mp__crew *crew)
     if (s->process == NULL || s->deaths == NULL)
         return false;
     signals_take(&crew->signals);
-    mp__parent_signal(SIGCHLD);
+    mp__parent_signal(SIGCONT);
     return true;
 }
 

@@ -1,6 +1,7 @@
 /* What tasks call to give a result or to fail, and the text they fail with.
  *
- * Globals: the text, one for each thread, as a task may have threads of its own.
+ * Globals: the text and the item it is about, one for each thread, as a task may have threads of its
+ * own; where a worker's record tells the item at work.
  */
 #include "workers/board.h"
 
@@ -9,27 +10,34 @@
 #include <string.h>
 
 static _Thread_local char task_text[401];
-static _Thread_local bool text_is_set;
+static _Thread_local uint64_t text_item; /* 0: there is no text */
+static const _Atomic uint64_t *item_at_work;
 
-void mp__task_text_clear(void)
+static uint64_t item_now(void)
 {
-    text_is_set = false;
+    return item_at_work != NULL ? atomic_load(item_at_work) : 1;
+}
+
+void mp__task_text_clear(const _Atomic uint64_t *item)
+{
+    item_at_work = item;
+    text_item = 0;
 }
 
 const char *mp__task_text(void)
 {
-    return text_is_set ? task_text : "";
+    return text_item == item_now() ? task_text : "";
 }
 
 /* A task that said nothing, and returned one of libmp's codes, most likely passed it on. */
 void mp__task_text_name(int code)
 {
-    if (text_is_set || code >= 0)
+    if (text_item == item_now() || code >= 0)
         return;
     const char *detail = mp_error_detail();
     snprintf(task_text, sizeof task_text, "%s: %s%s%s%s", mp_error_name(code), mp_strerror(code),
              *detail ? " (" : "", detail, *detail ? ")" : "");
-    text_is_set = true;
+    text_item = item_now();
 }
 
 int mp_task_return(mp_obj *result, mp_obj value)
@@ -55,6 +63,6 @@ int mp_task_fail(int code, const char *format, ...)
         vsnprintf(task_text, sizeof task_text, format, args);
         va_end(args);
     }
-    text_is_set = true;
+    text_item = item_now();
     return code != 0 ? code : MP_EINVAL;
 }

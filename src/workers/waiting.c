@@ -62,6 +62,7 @@ static bool crew_sleep(struct mp__crew *crew, uint64_t turns, mp__moment end)
 static bool nobody_works(struct mp__crew *crew)
 {
     return mp__board_state(crew->board) == MP__BOARD_ENDED ||
+           mp_process_exitcode(crew->supervisor, NULL) == 1 ||
            mp__dead(atomic_load(&crew->board->supervisor));
 }
 

@@ -196,7 +196,6 @@ static bool is_from_ended_frame(const mp_obj *o)
 static int task_call(struct place *p, struct mp__job *job, mp_obj arg, struct mp__cell *cell)
 {
     mp_obj result = mp_obj_none();
-    mp__task_text_clear();
     int rc = job->task(arg, &result);
     stranger_leave(p);
     if (rc != 0) {
@@ -252,16 +251,18 @@ static void array_item_fail(struct place *p, struct mp__task *task, uint32_t i, 
     atomic_store(&p->me->piece, 0);
 }
 
+/* Nothing more per item than what attribution needs: with small items this loop is the library. */
 static void array_run(struct place *p, struct mp__task *task, struct mp__job *job)
 {
     uint32_t from = atomic_load(&task->from), count = task->count;
+    size_t in_size = job->in_size, out_size = job->out_size;
     mp_array_task *run = job->array_task;
-    const char *in = job->in + (task->first + (size_t)from) * job->in_size;
-    char *out = job->out + (task->first + (size_t)from) * job->out_size;
-    for (uint32_t i = from; i < count; i++, in += job->in_size, out += job->out_size) {
+    void *context = job->context;
+    const char *in = job->in + (task->first + (size_t)from) * in_size;
+    char *out = job->out + (task->first + (size_t)from) * out_size;
+    for (uint32_t i = from; i < count; i++, in += in_size, out += out_size) {
         item_begin(p, i);
-        mp__task_text_clear();
-        int rc = run(in, out, job->context);
+        int rc = run(in, out, context);
         stranger_leave(p);
         if (rc != 0)
             array_item_fail(p, task, i, rc);
@@ -276,6 +277,7 @@ static void task_run(struct place *p, uint32_t index)
     struct mp__task *task = mp__task_at(p->board, index);
     struct mp__job *job = mp__job_of(task);
     p->limit = job->limit;
+    mp__task_text_clear(&p->me->item);
     if (job->task != NULL)
         list_run(p, task, job);
     else
@@ -289,6 +291,7 @@ static void task_run(struct place *p, uint32_t index)
 static void signals_restore(const struct mp__signals *signals)
 {
     sigaction(SIGCHLD, &signals->child, NULL);
+    sigaction(SIGCONT, &signals->go_on, NULL);
     sigaction(SIGTSTP, &signals->stop, NULL);
     pthread_sigmask(SIG_SETMASK, &signals->mask, NULL);
 }

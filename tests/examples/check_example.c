@@ -1,10 +1,11 @@
 /* Runs one example program and has its output judged; with --self-check, tests the judge itself.
  *
- *   check_example <id> <program> [<argument>...]
+ *   check_example <id> <program>
  *   check_example --self-check <id of every registered example>...
  */
 #include "judge.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -188,10 +189,96 @@ static void mismatch_print(const struct example *example, const struct output *o
     printf("---\n");
 }
 
-static int example_check(const char *id, char *const argv[])
+/* Writes an argument of a row, with numbers in place of @port and @shut. */
+static void argument_render(const char *pattern, const struct place *place, char *text, size_t size)
+{
+    const char *at = strchr(pattern, '@');
+
+    if (at == NULL) {
+        (void)snprintf(text, size, "%s", pattern);
+    } else {
+        long number = strncmp(at, "@port", 5) == 0 ? place->port : place->shut;
+        (void)snprintf(text, size, "%.*s%ld%s", (int)(at - pattern), pattern, number, at + 5);
+    }
+}
+
+/* Runs the program once with the row's arguments, and judges the run. */
+static bool run_check(const struct example *example, char *program, int run,
+                      const struct place *place)
 {
     static struct output output;
+    static char arguments[ARGUMENTS_MAX][128];
+    char *argv[ARGUMENTS_MAX + 2] = {program};
+    struct verdict verdict;
+    const char *fault = NULL;
+
+    for (size_t i = 0; example->arguments[i] != NULL; i++) {
+        argument_render(example->arguments[i], place, arguments[i], sizeof arguments[i]);
+        argv[i + 1] = arguments[i];
+    }
+    if (!program_run(argv, DEADLINE_SECONDS, &output)) {
+        printf("%s cannot be started: %s\n", program, strerror(errno));
+        return false;
+    }
+    output.place = *place;
+    verdict = judge(example, &output);
+    if (verdict.accepted && example->scene && example->scene->inspect) {
+        fault = example->scene->inspect();
+    }
+    if (!verdict.accepted || fault != NULL) {
+        mismatch_print(example, &output, run, fault != NULL ? fault : verdict.why);
+        return false;
+    }
+    return true;
+}
+
+/* Removes a directory and the files in it, which is the current one. */
+static void directory_leave(const char *path, int back)
+{
+    DIR *entries = opendir(".");
+    const struct dirent *entry;
+
+    while (entries != NULL && (entry = readdir(entries)) != NULL) {
+        (void)unlink(entry->d_name);
+    }
+    if (entries != NULL) {
+        (void)closedir(entries);
+    }
+    if (fchdir(back) == 0) {
+        (void)rmdir(path);
+    }
+    (void)close(back);
+}
+
+/* Runs the program in what the row's scene makes, in a new directory. */
+static bool scene_check(const struct example *example, char *program, int run)
+{
+    const struct scene *scene = example->scene;
+    char path[] = "scene.XXXXXX";
+    struct place place = {0};
+    int back = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool accepted = false;
+
+    if (back < 0 || mkdtemp(path) == NULL || chdir(path) != 0) {
+        printf("no directory for %s: %s\n", example->id, strerror(errno));
+        return false;
+    }
+    if (scene->begin && !scene->begin(&place)) {
+        printf("the scene of %s cannot be made: %s\n", example->id, strerror(errno));
+    } else {
+        accepted = run_check(example, program, run, &place);
+    }
+    if (scene->end) {
+        scene->end();
+    }
+    directory_leave(path, back);
+    return accepted;
+}
+
+static int example_check(const char *id, char *program)
+{
     const struct example *example = example_find(id);
+    const struct place nowhere = {0};
 
     if (example == NULL) {
         printf("%s has no row in the table\n", id);
@@ -199,13 +286,8 @@ static int example_check(const char *id, char *const argv[])
     }
     int run = 0;
     do {
-        if (!program_run(argv, DEADLINE_SECONDS, &output)) {
-            printf("%s cannot be started: %s\n", argv[0], strerror(errno));
-            return EXIT_FAILURE;
-        }
-        struct verdict verdict = judge(example, &output);
-        if (!verdict.accepted) {
-            mismatch_print(example, &output, run, verdict.why);
+        if (!(example->scene ? scene_check(example, program, run)
+                             : run_check(example, program, run, &nowhere))) {
             return EXIT_FAILURE;
         }
     } while (++run < example->runs);
@@ -217,9 +299,9 @@ int main(int argc, char *argv[])
     if (argc > 1 && strcmp(argv[1], "--self-check") == 0) {
         return judge_self_check(argv + 2) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
     }
-    if (argc < 3) {
+    if (argc != 3) {
         fprintf(stderr, "usage: check_example <id> <program> | --self-check <id>...\n");
         return EXIT_FAILURE;
     }
-    return example_check(argv[1], argv + 2);
+    return example_check(argv[1], argv[2]);
 }

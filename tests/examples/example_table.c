@@ -14,6 +14,7 @@
     TURN(worker, tens "9") TURN(worker, one "0")
 /* clang-format on */
 #define NUMBERS "0\n1\n2\n3\n4\n"
+#define FUTURE(n) "worker_function(" n ") starting\nworker_function(" n ") finished\n"
 
 static bool turns_are_whole(const struct output *output)
 {
@@ -50,10 +51,24 @@ static bool children_differ(const struct output *output)
            pids[1] != (long)output->pid;
 }
 
+static bool workers_differ(const struct output *output)
+{
+    long pids[2];
+
+    return sscanf(output->text, "process %ld was killed while it counted long.txt, process %ld",
+                  &pids[0], &pids[1]) == 2 &&
+           pids[0] != pids[1] && pids[0] != (long)output->pid && pids[1] != (long)output->pid;
+}
+
 const struct example examples[] = {
     {
         .id = "module.01",
         .expected = "Worker process\n",
+    },
+    {
+        .id = "module.02",
+        .expected = "[1, 4, 9, 16]\n",
+        .runs = 20,
     },
     {
         .id = "module.03",
@@ -99,6 +114,11 @@ const struct example examples[] = {
                     "Worker: 4\n",
     },
     {
+        .id = "module.11",
+        .expected = "[1, 4, 9, 16, 25]\n",
+        .runs = 20,
+    },
+    {
         .id = "module.12",
         .expected = "Hello from worker\n",
         .runs = 20,
@@ -118,6 +138,23 @@ const struct example examples[] = {
         .expected = "Counter: 5\n"
                     "Array: [5, 6, 7, 8, 9]\n",
         .runs = 50,
+    },
+    {
+        .id = "module.16",
+        .arguments = {"http://127.0.0.1:@port", "http://127.0.0.1:@shut/",
+                      "http://127.0.0.1:@port/missing", "https://127.0.0.1/",
+                      "http://127.0.0.1:@port/page?q=1", "http://127.0.0.1:@port/noise", "http://",
+                      "http://127.0.0.1:@port/silence"},
+        .scene = &scene_web,
+        .expected = "Fetched http://127.0.0.1:@port with status 200\n"
+                    "Cannot fetch http://127.0.0.1:@shut/: Connection refused\n"
+                    "Fetched http://127.0.0.1:@port/missing with status 404\n"
+                    "Cannot fetch https://127.0.0.1/: not a URL that begins with http://\n"
+                    "Fetched http://127.0.0.1:@port/page?q=1 with status 200\n"
+                    "Cannot fetch http://127.0.0.1:@port/noise: no HTTP response\n"
+                    "Cannot fetch http://: not a URL that begins with http://\n"
+                    "Cannot fetch http://127.0.0.1:@port/silence: no HTTP response\n",
+        .runs = 20,
     },
     {
         .id = "tutorial.01",
@@ -170,6 +207,52 @@ const struct example examples[] = {
         .max_seconds = 3.9, /* one after the other they take 4 */
     },
     {
+        .id = "tutorial.06",
+        .rule = RULE_LINES,
+        .expected = " Process name is V waiting time is 5 seconds\n"
+                    " Process name is X waiting time is 2 seconds\n"
+                    " Process name is Y waiting time is 1 seconds\n"
+                    " Process name is Z waiting time is 3 seconds\n"
+                    " Process V Executed.\n"
+                    " Process X Executed.\n"
+                    " Process Y Executed.\n"
+                    " Process Z Executed.\n",
+        .orders = {{" Process name is V waiting time is 5 seconds", " Process V Executed.", false},
+                   {" Process name is X waiting time is 2 seconds", " Process X Executed.", false},
+                   {" Process name is Y waiting time is 1 seconds", " Process Y Executed.", false},
+                   {" Process name is Z waiting time is 3 seconds", " Process Z Executed.", false}},
+        .min_seconds = 5.9,  /* more than two at once take 5 */
+        .max_seconds = 10.9, /* one after the other they take 11 */
+    },
+    {
+        .id = "tutorial.07",
+        .expected = "[1, 4, 9]\n",
+        .runs = 20,
+    },
+    {
+        .id = "tutorial.09",
+        .expected = "pipe(): the child sent hello\n"
+                    "run(): the activity gave 7, in this process\n"
+                    "start(): the child wrote 42\n"
+                    "join(0.1): timed out: True; join(): exit code 0\n"
+                    "is_alive(): True, after its end False\n"
+                    "terminate(): exit code -15\n"
+                    "kill(): exit code -9\n"
+                    "close(): is_alive() now raises ValueError\n"
+                    "qsize(): 3\n"
+                    "empty(): True, with an item in it False\n"
+                    "full(): False, with two items of two True\n"
+                    "get_nowait(): raises queue.Empty\n"
+                    "get(): the first of three items was 1\n"
+                    "put(): items in the queue: 1\n"
+                    "cpu_count(): @cpus\n"
+                    "current_process(): MainProcess\n"
+                    "parent_process(): MainProcess, pid @parent, seen by its child\n"
+                    "task_done(): called for each of three tasks, so join() returned\n"
+                    "join_thread(): after close(), 3 items can be read by others\n",
+        .runs = 20,
+    },
+    {
         .id = "notebook.01",
         .rule = RULE_LINES,
         .expected = "Worker 0 started\n"
@@ -184,6 +267,11 @@ const struct example examples[] = {
                     "Worker 4 finished\n",
         .orders = {{"Worker @0-4 started", "Worker @0-4 finished", false}},
         .min_seconds = 1.0,
+    },
+    {
+        .id = "notebook.02",
+        .expected = "[1, 4, 9, 16, 25]\n",
+        .runs = 20,
     },
     {
         .id = "notebook.03",
@@ -219,6 +307,31 @@ const struct example examples[] = {
                     "Worker 0 closing\n"
                     "Worker 1 closing\n"
                     "Worker 2 closing\n",
+    },
+    {
+        .id = "notebook.06",
+        .expected = "Result: 10\n"
+                    "Result: 4\n"
+                    "Result: 2\n"
+                    "Result: 6\n",
+        .runs = 20,
+    },
+    {
+        .id = "notebook.07",
+        .rule = RULE_LINES,
+        .expected = FUTURE("5") FUTURE("2") FUTURE("1") FUTURE("3") "Result: 5\n"
+                                                                    "Result: 2\n"
+                                                                    "Result: 1\n"
+                                                                    "Result: 3\n",
+        .orders = {{"worker_function(5) starting", "worker_function(5) finished", false},
+                   {"worker_function(2) starting", "worker_function(2) finished", false},
+                   {"worker_function(1) starting", "worker_function(1) finished", false},
+                   {"worker_function(3) starting", "worker_function(3) finished", false},
+                   {"worker_function(@1-5) finished", "Result: @1-5", false},
+                   {"Result: 5", "Result: 2", false},
+                   {"Result: 2", "Result: 1", false},
+                   {"Result: 1", "Result: 3", false}},
+        .min_seconds = 5.0,
     },
     {
         .id = "basics.01",
@@ -278,6 +391,11 @@ const struct example examples[] = {
         .expected = "@cpus\n",
     },
     {
+        .id = "quick_guide.08",
+        .expected = "[1, 4, 9, 16, 25]\n",
+        .runs = 20,
+    },
+    {
         .id = "quick_guide.09",
         .expected = "[1, 2, 3]\n",
         .runs = 20,
@@ -308,6 +426,30 @@ const struct example examples[] = {
         .max_seconds = 9.5, /* one after the other they take 10 */
         .at_once = 2,
         .turn_seconds = 2.0,
+    },
+    {
+        .id = "beyond.01",
+        .arguments = {"picture.pgm", "160", "120"},
+        .scene = &scene_picture,
+        .expected = "picture.pgm: 160 x 120\n",
+        .runs = 20,
+    },
+    {
+        .id = "beyond.02",
+        .arguments = {"three.txt", "empty.txt", "long.txt", "missing.txt", "spaces.txt"},
+        .scene = &scene_words,
+        .expected = "process @pid was killed while it counted long.txt, "
+                    "process @pid counted it again\n"
+                    "       3 three.txt\n"
+                    "       0 empty.txt\n"
+                    "  100000 long.txt\n"
+                    "       - missing.txt: No such file or directory\n"
+                    "       4 spaces.txt\n"
+                    "  100007 total\n",
+        .also = workers_differ,
+        .also_means = "the worker that was killed is not the one that counted again",
+        .status = 1,
+        .runs = 20,
     },
 };
 

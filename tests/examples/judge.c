@@ -134,6 +134,12 @@ static bool placeholder_matches(struct slice *pattern, struct slice *line,
     if (word_take(pattern, "cpus")) {
         return number == cpus_online();
     }
+    if (word_take(pattern, "port")) {
+        return number == output->place.port;
+    }
+    if (word_take(pattern, "shut")) {
+        return number == output->place.shut;
+    }
     return number_take(pattern, &low) && word_take(pattern, "-") && number_take(pattern, &high) &&
            low <= number && number <= high;
 }
@@ -273,7 +279,7 @@ struct verdict judge(const struct example *example, const struct output *output)
     if (WIFSIGNALED(output->status)) {
         return refuse("killed by signal %d", WTERMSIG(output->status));
     }
-    if (!WIFEXITED(output->status) || WEXITSTATUS(output->status) != 0) {
+    if (!WIFEXITED(output->status) || WEXITSTATUS(output->status) != example->status) {
         return refuse("exit status %d", WEXITSTATUS(output->status));
     }
     if (output->noise_len > 0) {

@@ -5,11 +5,16 @@
  *
  *   @pid      a process id                        @parent   the pid of the program itself
  *   @cpus     what getconf _NPROCESSORS_ONLN says  @hex      hexadecimal digits
+ *   @port     a port at which a test's server answers
+ *   @shut     a port at which nobody does
  *   @0-4      a number from 0 to 4
  *
  * `rule` says whether the lines have to come in this order (RULE_EXACT) or in any order
  * (RULE_LINES); `orders` then asks for some of that order back. `also` is for what neither can say.
- * Whatever the row, a program has to end by itself with status 0 and leave stderr empty.
+ * Whatever the row, a program has to end by itself with the row's status and leave stderr empty.
+ *
+ * A row with a `scene` runs in an empty directory of its own, in what the scene has put there; its
+ * `arguments` may hold @port and @shut.
  */
 #ifndef LIBMP_TESTS_EXAMPLES_JUDGE_H
 #define LIBMP_TESTS_EXAMPLES_JUDGE_H
@@ -21,6 +26,13 @@
 #define OUTPUT_MAX 65536
 #define LINES_MAX 512
 #define ORDERS_MAX 8
+#define ARGUMENTS_MAX 8
+
+/* What a scene has made that has a number. */
+struct place {
+    long port;
+    long shut;
+};
 
 /* What one run of a program gave. Both texts are followed by a NUL that `len` does not count. */
 struct output {
@@ -34,6 +46,7 @@ struct output {
     bool ended;     /* by itself, before the deadline */
     int status;     /* as waitpid gives it */
     pid_t pid;
+    struct place place;
 };
 
 enum rule { RULE_EXACT, RULE_LINES };
@@ -46,8 +59,19 @@ struct order {
     bool each;
 };
 
+/* What stands around a run of a program; each function may be NULL. */
+struct scene {
+    bool (*begin)(struct place *); /* in the directory, before the run */
+    const char *(*inspect)(void); /* there, after a run that was accepted: what is wrong, or NULL */
+    void (*end)(void);
+    int (*self_check)(void); /* tests `inspect`; returns how often it was wrong */
+};
+
 struct example {
     const char *id; /* folder.number */
+    const char *arguments[ARGUMENTS_MAX + 1];
+    const struct scene *scene;
+    int status; /* the exit status it has to end with */
     enum rule rule;
     const char *expected;
     struct order orders[ORDERS_MAX]; /* up to the first without a text */
@@ -71,6 +95,9 @@ struct slice {
     const char *end;
 };
 
+extern const struct scene scene_web;
+extern const struct scene scene_picture;
+extern const struct scene scene_words;
 extern const struct example examples[];
 extern const size_t example_count;
 

@@ -51,25 +51,28 @@ static void text_append(struct output *output, const char *text, size_t len)
 /* Writes in place of the placeholder after '@' what a program might print; gives what follows. */
 static const char *placeholder_render(const char *pattern, struct output *output)
 {
-    static const char *const words[] = {"pid", "parent", "cpus", "hex"};
+    enum { PID, PARENT, CPUS, HEX, PORT, SHUT, WORDS };
+    static const char *const words[WORDS] = {"pid", "parent", "cpus", "hex", "port", "shut"};
     static int last_pid = 4711;
     char number[32];
     size_t word = 0;
 
-    while (word < 4 && strncmp(pattern, words[word], strlen(words[word])) != 0) {
+    while (word < WORDS && strncmp(pattern, words[word], strlen(words[word])) != 0) {
         word++;
     }
-    if (word == 4) { /* a range: its lowest number */
+    if (word == WORDS) { /* a range: its lowest number */
         size_t digits = strspn(pattern, "0123456789");
         text_append(output, pattern, digits);
         pattern += digits + 1;
         return pattern + strspn(pattern, "0123456789");
     }
-    long value = word == 0   ? ++last_pid
-                 : word == 1 ? (long)output->pid
-                 : word == 2 ? cpus_online()
-                             : 2748;
-    (void)snprintf(number, sizeof number, word == 3 ? "%lx" : "%ld", (unsigned long)value);
+    long value = word == PID      ? ++last_pid
+                 : word == PARENT ? (long)output->pid
+                 : word == CPUS   ? cpus_online()
+                 : word == PORT   ? output->place.port
+                 : word == SHUT   ? output->place.shut
+                                  : 2748;
+    (void)snprintf(number, sizeof number, word == HEX ? "%lx" : "%ld", (unsigned long)value);
     text_append(output, number, strlen(number));
     return pattern + strlen(words[word]);
 }
@@ -81,6 +84,8 @@ static void good_render(const struct example *example)
     memset(&good, 0, sizeof good);
     good.ended = true;
     good.pid = 4000;
+    good.place = (struct place){.port = 8080, .shut = 8081};
+    good.status = example->status << 8;
     while (*pattern != '\0') {
         if (*pattern == '@') {
             pattern = placeholder_render(pattern + 1, &good);
@@ -256,8 +261,10 @@ static void ends_check(const struct example *example)
     bad.noise_len = 1;
     refuse_expect(example, &bad, "a word on stderr");
     bad_reset();
-    bad.status = -1;
-    refuse_expect(example, &bad, "a status that is not 0");
+    bad.status = good.status + (1 << 8);
+    refuse_expect(example, &bad, "another status");
+    bad.status = 9;
+    refuse_expect(example, &bad, "a death");
 }
 
 /* Outputs that are right line by line: only the row's `also` can refuse them. */
@@ -279,6 +286,14 @@ static void also_check(const struct example *example)
         list = strstr(bad.text, " pid=") + 5;
         memcpy(strstr(list, " pid=") + 5, list, 4);
         refuse_expect(example, &bad, "a child listed twice by its pid");
+    } else if (strcmp(example->id, "beyond.02") == 0) {
+        list = strchr(bad.text, ' ') + 1;
+        memcpy(strstr(list, "process ") + 8, list, 4);
+        refuse_expect(example, &bad, "a killed process that goes on");
+        bad_reset();
+        memset(list, '0', 4);
+        list[0] = '4';
+        refuse_expect(example, &bad, "the program itself killed");
     } else {
         mistake_count(example->id, "has an `also` that nothing tests", "");
     }
@@ -299,6 +314,9 @@ static void row_check(const struct example *example)
     if (example->also) {
         also_check(example);
     }
+    if (example->scene && example->scene->self_check) {
+        mistakes += example->scene->self_check();
+    }
 }
 
 static void placeholder_check(const char *pattern, const char *text, bool wanted)
@@ -308,6 +326,7 @@ static void placeholder_check(const char *pattern, const char *text, bool wanted
     memset(&good, 0, sizeof good);
     good.ended = true;
     good.pid = 77;
+    good.place = (struct place){.port = 8080, .shut = 8081};
     text_append(&good, text, strlen(text));
     if (wanted) {
         accept_expect(&row, &good, text);
@@ -327,6 +346,8 @@ static void placeholders_check(void)
     placeholder_check("@pid\n", "012\n", false);
     placeholder_check("@parent\n", "77\n", true);
     placeholder_check("@parent\n", "78\n", false);
+    placeholder_check(":@port/ :@shut/\n", ":8080/ :8081/\n", true);
+    placeholder_check(":@port/ :@shut/\n", ":8081/ :8080/\n", false);
     placeholder_check("0x@hex>\n", "0x7f063621ea10>\n", true);
     placeholder_check("0x@hex>\n", "0x>\n", false);
     placeholder_check("0x@hex>\n", "0x7fg>\n", false);
