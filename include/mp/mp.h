@@ -44,7 +44,11 @@
  * the last process ends; nothing has a name in the file system, nothing is left behind.
  * A destroyed object answers MP_ECLOSED until its memory serves another, and anything after.
  *
- * AT EXIT. A process ends its daemonic children and joins the others, as in Python, however long
+ * POOLS. A pool or executor is one more child, its supervisor, and no thread unless a callback asks
+ * for one. Workers have the memory, descriptors and handlers of the program as they were when the pool
+ * was made. Both are gone when the program is, whatever way it ends. See pool.h.
+ *
+ * AT EXIT. Pools are terminated, and executors finish what was handed in. A process ends its daemonic children and joins the others, as in Python, however long
  * that takes; _exit and a deadly signal skip this. A child runs the atexit handlers that it
  * registered itself, not its parent's; of its streams only stdout and stderr are flushed at the
  * end: fclose your own, and flush C++ streams, before the target returns. On a libc without

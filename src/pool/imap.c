@@ -263,6 +263,7 @@ static int input_begin(mp_pool *pool, mp_task *task, mp_next *next, void *contex
     imap->next = next;
     imap->context = context;
     imap->is_open = true;
+    imap->terms.is_input = true;
     imap->input.feed_all = input_feed_all;
     mp__input_open(imap->crew, &imap->input);
     *out = imap;

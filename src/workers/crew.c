@@ -131,16 +131,21 @@ static int broken_report(struct mp__crew *crew)
     return mp__failf(MP_EBROKENPOOL, "the supervisor died");
 }
 
-int mp__crew_check_open(struct mp__crew *crew)
+int mp__crew_check_feed(struct mp__crew *crew, bool is_input)
 {
     int rc = mp__crew_check(crew);
     if (rc != 0)
         return rc;
-    if (crew->closed && atomic_load(&crew->board->inputs) == 0)
+    if (atomic_load(&crew->closed) && !(is_input && atomic_load(&crew->board->inputs) > 0))
         return mp__failf(MP_ESTATE, "it is closed");
     if (atomic_load(&crew->over) || atomic_load(&crew->board->broken))
         return broken_report(crew);
     return 0;
+}
+
+int mp__crew_check_open(struct mp__crew *crew)
+{
+    return mp__crew_check_feed(crew, false);
 }
 
 uint32_t mp__crew_workers(const struct mp__crew *crew)
@@ -150,13 +155,13 @@ uint32_t mp__crew_workers(const struct mp__crew *crew)
 
 bool mp__crew_is_closed(struct mp__crew *crew)
 {
-    return crew->closed;
+    return atomic_load(&crew->closed);
 }
 
 void mp__crew_close(struct mp__crew *crew)
 {
-    pthread_mutex_lock(&crew->lock);
-    crew->closed = true;
+    pthread_mutex_lock(&crew->lock); /* what is being handed in is in the list before */
+    atomic_store(&crew->closed, true);
     pthread_mutex_unlock(&crew->lock);
     mp__step("crew.closing");
     mp__board_raise(crew->board, MP__BOARD_CLOSED);
@@ -166,7 +171,7 @@ void mp__crew_close(struct mp__crew *crew)
 void mp__crew_end(struct mp__crew *crew, int signal_number)
 {
     pthread_mutex_lock(&crew->lock);
-    crew->closed = true;
+    atomic_store(&crew->closed, true);
     atomic_store(&crew->board->inputs, 0);
     pthread_mutex_unlock(&crew->lock);
     atomic_store(&crew->board->end_signal, (uint32_t)signal_number);

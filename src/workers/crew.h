@@ -30,7 +30,7 @@ struct mp__crew {
 
     pthread_mutex_t lock;
     unsigned references;  /* the handle, and each work */
-    bool closed;          /* nothing more may be handed in */
+    atomic_bool closed;   /* nothing more may be handed in */
     atomic_bool over;     /* nobody works any more, and all records are harvested */
     bool buried;          /* all workers were seen dead: their memory may be used again */
     int over_code;        /* of what was not begun */
@@ -71,6 +71,9 @@ struct mp__work {
 int mp__supervisor_main(void *crew);
 int mp__worker_main(void *place);
 extern struct mp__crew *mp__crew_here; /* in a supervisor and in workers: whose they are */
+
+/* As mp__crew_check_open, but an open input may still feed a crew that was closed. */
+int mp__crew_check_feed(struct mp__crew *crew, bool is_input);
 
 /* hand_in.c, under the crew's lock */
 void mp__work_reclaim(struct mp__work *work);

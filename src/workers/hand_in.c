@@ -231,13 +231,13 @@ void mp__work_release(struct mp__work *work)
 }
 
 /* Queues work whose tasks were added by `add`, or gives it up. */
-static int work_enter(struct mp__work *work, uint32_t chunk)
+static int work_enter(struct mp__work *work, uint32_t chunk, bool is_input)
 {
     struct mp__crew *crew = work->crew;
     struct mp__work_tail tail = {0, 0};
     pthread_mutex_lock(&crew->lock);
     mp__orphans_reap(crew, ORPHANS_LOOKED_AT);
-    int rc = mp__crew_check_open(crew);
+    int rc = mp__crew_check_feed(crew, is_input);
     for (uint32_t i = 0; rc == 0 && i < work->job->items; i += chunk) {
         uint32_t left = work->job->items - i;
         rc = mp__work_add(work, &tail, i, left < chunk ? left : chunk);
@@ -269,7 +269,7 @@ static int job_enter(struct mp__crew *crew, struct mp__job *job, uint32_t chunk,
     if (rc == 0 && watched)
         mp__work_keep(work);
     if (rc == 0)
-        rc = work_enter(work, chunk);
+        rc = work_enter(work, chunk, terms->is_input);
     if (rc != 0) {
         mp__heap_give(job);
         return rc;
@@ -378,7 +378,7 @@ int mp__work_map(struct mp__crew *crew, mp_task *task, const mp_obj *items, size
                  const struct mp__terms *terms, struct mp__work **out)
 {
     struct mp__job *job;
-    int rc = mp__crew_check_open(crew);
+    int rc = mp__crew_check_feed(crew, terms->is_input);
     if (rc == 0)
         rc = job_make(task, items, n, 0, &job);
     if (rc != 0)

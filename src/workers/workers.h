@@ -66,6 +66,7 @@ struct mp__notice {
 struct mp__terms {
     int64_t limit; /* nanoseconds per item; 0: none */
     uint32_t retries;
+    bool is_input;                   /* it comes from an open input */
     const struct mp__notice *notice; /* copied; NULL: none */
 };
 /* Checks and fills in the limit: MP_EINVAL for a negative or NaN number of seconds. */

@@ -346,7 +346,69 @@ def pickle_batch(what):
     return {"dumps": dumps, "loads": loads}[verb]
 
 
+def square(x):
+    return x * x
+
+
+def pool_async(members, count):
+    """Nanoseconds per task, of so many in flight at once."""
+    with mp.Pool(members) as pool:
+        pool.map(square, range(members))
+        began = now()
+        results = [pool.apply_async(square, (5,)) for _ in range(count)]
+        for result in results:
+            result.get()
+        del results, result
+        return (now() - began) / count
+
+
+def pool_calls(members, call):
+    """A batch of calls to a pool that is there already; its processes stay where they are put."""
+
+    def measure(seconds):
+        with mp.Pool(members) as pool:
+            pool.map(square, range(members))
+
+            def batch(n):
+                for _ in range(n):
+                    call(pool)
+
+            return alone(batch, seconds, "free")
+
+    return measure
+
+
+def pool_life(members):
+    def batch(n):
+        for _ in range(n):
+            pool = mp.Pool(members)
+            pool.terminate()
+            pool.join()
+
+    return batch
+
+
+def measure_pool(what, pinning, seconds):
+    members = len(os.sched_getaffinity(0))
+    if what == "map":
+        floats = [float(i) for i in range(10**6)]
+        return pool_calls(members, lambda pool: pool.map(square, floats))(seconds)
+    if what == "map_ints":
+        return pool_calls(members, lambda pool: pool.map(square, range(10**5)))(seconds)
+    if what == "apply":
+        return pool_calls(members, lambda pool: pool.apply(square, (5,)))(seconds)
+    if what == "apply_1":
+        return pool_calls(1, lambda pool: pool.apply(square, (5,)))(seconds)
+    if what.startswith("async_"):
+        return pool_async(members, int(what.partition("_")[2]))
+    if what.startswith("life_"):
+        return alone(pool_life(int(what.partition("_")[2])), seconds, pinning)
+    sys.exit(f"cpython.py: what is pool_{what}?")
+
+
 def measure_alone(name, pinning, seconds):
+    if name.startswith("pool_"):
+        return measure_pool(name[len("pool_"):], pinning, seconds)
     if name.startswith("pickle_"):
         return alone(pickle_batch(name[len("pickle_"):]), seconds, pinning)
     if name == "start":

@@ -42,6 +42,8 @@ int64_t bench_now(void); /* nanoseconds, monotonic */
 /* Times one process, pinned to one CPU with its children, that does n operations again and again. */
 typedef void bench_batch(uint64_t n);
 double bench_alone(bench_batch *batch, double seconds);
+/* The same, not pinned: where the work is that of others. */
+double bench_unpinned(bench_batch *batch, double seconds);
 /* The same with 8 MiB of touched private memory, which every fork has to give a second owner. */
 double bench_with_heap(bench_batch *batch, double seconds);
 
@@ -70,6 +72,8 @@ bool bench_is_over(struct bench_team *team);
    meeting tells the others. */
 bool bench_goes_on(struct bench_team *team, unsigned index, uint64_t turn);
 
+/* Pins the caller to the n-th of the CPUs it may use, counted round. */
+void bench_pin(unsigned n);
 /* --unpinned: the scheduler decides. */
 void bench_place_freely(void);
 bool bench_is_placed_freely(void);

@@ -99,8 +99,7 @@ bool bench_is_placed_freely(void)
     return freely;
 }
 
-/* Pins the caller to the n-th of the CPUs it may use, counted round. */
-static void pin(unsigned n)
+void bench_pin(unsigned n)
 {
     cpu_set_t mine, one;
     if (freely || sched_getaffinity(0, sizeof mine, &mine) != 0)
@@ -116,7 +115,7 @@ static void pin(unsigned n)
 
 /* ---- one process --------------------------------------------------------------------------- */
 
-static double batches_time(bench_batch *batch, double seconds)
+double bench_unpinned(bench_batch *batch, double seconds)
 {
     int64_t span = (int64_t)(seconds * 1e9), spent = 0;
     uint64_t n = 1, done = 0;
@@ -137,8 +136,8 @@ double bench_alone(bench_batch *batch, double seconds)
 {
     cpu_set_t mine;
     bool known = sched_getaffinity(0, sizeof mine, &mine) == 0;
-    pin(0);
-    double took = batches_time(batch, seconds);
+    bench_pin(0);
+    double took = bench_unpinned(batch, seconds);
     if (known)
         sched_setaffinity(0, sizeof mine, &mine);
     return took;
@@ -172,7 +171,7 @@ static _Noreturn void member_run(unsigned index, enum bench_place place, bench_b
 {
     struct member *self = &team->member[index];
     alarm(MEMBER_LIMIT);
-    pin(place == BENCH_SPREAD ? index : 0);
+    bench_pin(place == BENCH_SPREAD ? index : 0);
     atomic_fetch_add(&team->ready, 1);
     while (!atomic_load(&team->go))
         sched_yield();

@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { NAMES = sizeof step_names / sizeof *step_names, RUNS_MAX = 400 };
+enum { NAMES = sizeof step_names / sizeof *step_names, RUNS_MAX = 400, RUNS_OF_A_NAME = 3 };
 
 struct steps_stage *steps_stage;
 
@@ -50,10 +50,15 @@ static void count_or_die(const char *name)
         atomic_store(&steps_stage->parked, strcmp(what, "parking") == 0);
     if (is_actor != (whose == IN_THE_ACTOR))
         return;
+    int only = atomic_load(&steps_stage->only);
+    if (only != 0 && strcmp(step_names[only - 1], name) != 0)
+        return;
     int n = atomic_fetch_add(&steps_stage->count, 1) + 1;
     if (n != atomic_load(&steps_stage->armed))
         return;
     atomic_store(&steps_stage->name, name_index(name));
+    bool is_child = getppid() == atomic_load(&steps_stage->actor_pid);
+    atomic_store(&steps_stage->generation, is_actor ? 0 : is_child ? 1 : 2);
     atomic_store(&steps_stage->died, 1);
     atomic_fetch_add(&killed[name_index(name)], 1);
     (void)raise(SIGKILL);
@@ -211,13 +216,14 @@ static void heap_is_as_before(const struct scenario *s, const struct mp__heap_co
                  now.building, now.blocks, before->blocks, now.runs, before->runs);
 }
 
-/* True if somebody died. */
-static bool run_once(const struct scenario *s, int n)
+/* True if somebody died; `only` as in the stage. */
+static bool run_once(const struct scenario *s, int only, int n)
 {
     struct mp__heap_count before;
     partners = 0;
     memset((void *)steps_stage, 0, sizeof *steps_stage);
     atomic_store(&steps_stage->armed, n);
+    atomic_store(&steps_stage->only, only);
     assert_true(mp__heap_is_valid(&before));
     if (s->prepare != NULL)
         s->prepare();
@@ -237,11 +243,25 @@ static bool run_once(const struct scenario *s, int n)
     return died;
 }
 
+static int run_each(const struct scenario *s)
+{
+    int runs = 0;
+    for (int i = 0; i < NAMES; i++) {
+        if (strncmp(step_names[i], s->each, strlen(s->each)) != 0)
+            continue;
+        for (int n = 1; n <= RUNS_OF_A_NAME && run_once(s, i + 1, n); n++)
+            runs++;
+    }
+    return runs;
+}
+
 int steps_run(const struct scenario *s)
 {
     int n = 1;
     whose = s->whose;
-    while (run_once(s, n)) {
+    if (s->each != NULL)
+        return run_each(s);
+    while (run_once(s, 0, n)) {
         n++;
         assert_true(n < RUNS_MAX);
     }
@@ -288,6 +308,12 @@ static void test_queue(void **state)
     steps_run_all(steps_queue, steps_queue_count);
 }
 
+static void test_workers(void **state)
+{
+    (void)state;
+    steps_run_all(steps_workers, steps_workers_count);
+}
+
 static void test_every_step_killed_somebody(void **state)
 {
     (void)state;
@@ -313,10 +339,13 @@ int main(void)
         support_test("memory", test_memory),
         support_test("processes", test_processes),
         support_test("queue", test_queue),
+        support_test("workers", test_workers),
         support_test("every step killed somebody", test_every_step_killed_somebody),
     };
     steps_stage = kill_shared(sizeof *steps_stage);
     killed = kill_shared(NAMES * sizeof *killed);
     parked_partner = kill_shared(sizeof *parked_partner);
+    if (corpses_pass_for_alive())
+        kill_reap_orphans();
     return support_run_processes("steps", tests);
 }

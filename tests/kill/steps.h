@@ -6,6 +6,8 @@
  *   survivors finish what the scenario is about, within a bound, and the heap must hold exactly
  *   what it held before. Partners are other children, which nobody kills; they keep pace with the
  *   actor by looking whether it is parked, or gone.
+ *   Where several processes take steps at their own pace, a name is chosen, and in the n-th run the
+ *   n-th of them to come to a step of that name kills itself.
  *   The names of all steps come from the sources, by CMake; each must have killed somebody.
  */
 #ifndef TESTS_KILL_STEPS_H
@@ -25,15 +27,18 @@ struct scenario {
     void (*finish)(void); /* by the survivors; destroys what prepare made */
     void (*ready)(void);  /* in the actor, before steps count; may be NULL */
     enum steps_whose whose;
-    bool enters; /* the actor is no process of libmp's yet */
+    bool enters;      /* the actor is no process of libmp's yet */
+    const char *each; /* steps whose names begin so, one name after the other; NULL: all, as met */
 };
 
 /* Shared by all in a run. */
 struct steps_stage {
     atomic_int armed;        /* the step to die at; 0: steps are not counted */
+    atomic_int only;         /* 1 + the one name that counts; 0: all do */
     atomic_int count;        /* steps met so far in this run */
     atomic_int parked, gone; /* the actor */
     atomic_int died;         /* somebody did, at the armed step */
+    atomic_int generation;   /* who: 0 the actor, 1 a child of it, 2 one further down */
     atomic_int flag[8];      /* for the scenario */
     atomic_int actor_pid;
     _Atomic uintptr_t object; /* for the scenario: what the actor made */
@@ -59,9 +64,12 @@ void steps_await_actor(void);
 void steps_set(int flag);
 void steps_await(int flag);
 
+/* Only this process lives: all other places in the table of processes can be had. */
+void steps_slots_are_free(void);
+
 extern const struct scenario steps_locks[], steps_waits[], steps_memory[], steps_processes[],
-    steps_queue[];
+    steps_queue[], steps_workers[];
 extern const size_t steps_locks_count, steps_waits_count, steps_memory_count, steps_processes_count,
-    steps_queue_count;
+    steps_queue_count, steps_workers_count;
 
 #endif

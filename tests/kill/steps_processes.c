@@ -18,7 +18,7 @@ static unsigned slots_take_all(void)
 }
 
 /* A child whose parent was killed ends soon, and then only this process lives. */
-static void slots_are_free(void)
+void steps_slots_are_free(void)
 {
     struct kill_clock clock;
     unsigned n;
@@ -100,16 +100,16 @@ static void enter(void)
 static void lock_and_slots(void)
 {
     mp_lock_destroy((mp_lock *)atomic_load(&steps_stage->object));
-    slots_are_free();
+    steps_slots_are_free();
 }
 
 const struct scenario steps_processes[] = {
-    {.name = "process, start and join", .actor = start_and_join, .finish = slots_are_free},
+    {.name = "process, start and join", .actor = start_and_join, .finish = steps_slots_are_free},
     {.name = "process, the child",
      .actor = start_one_that_may_die,
      .finish = lock_and_slots,
      .whose = IN_ITS_CHILDREN},
-    {.name = "process, killed", .actor = start_and_kill, .finish = slots_are_free},
-    {.name = "process, entering", .actor = enter, .finish = slots_are_free, .enters = true},
+    {.name = "process, killed", .actor = start_and_kill, .finish = steps_slots_are_free},
+    {.name = "process, entering", .actor = enter, .finish = steps_slots_are_free, .enters = true},
 };
 const size_t steps_processes_count = sizeof steps_processes / sizeof *steps_processes;
