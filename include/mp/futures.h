@@ -152,8 +152,9 @@ MP_API int mp_future_cancel(mp_future *future);
 /**
  * Have a function called when it is done.
  * Python: Future.add_done_callback(fn)
- * Called once: now, if it is done, else on the helper thread, in the order they were added; the
- * future is done for everybody by then. It may be destroyed before: fn still runs.
+ * Called once: now, if it is done and the functions added before have been called, else on the helper
+ * thread, in the order they were added; the future is done for everybody by then. It may be destroyed
+ * before: fn still runs.
  * Returns 0; MP_ESTATE in another process; -ENOMEM, -EAGAIN (no thread).
  */
 MP_API int mp_future_add_done_callback(mp_future *future, void (*fn)(mp_future *, void *),

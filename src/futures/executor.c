@@ -107,11 +107,10 @@ static int map_give_up(struct mp__work *work, size_t n, mp_obj *results,
                        const mp_map_options *options)
 {
     mp__work_cancel(work);
-    mp__work_survey(work, options->status);
+    int rc = mp__work_results(work, results, options->status, options->errors);
     for (size_t i = 0; i < n && options->status != NULL; i++)
         if (options->status[i] == MP_ECANCELLED)
             options->status[i] = MP_ETIMEOUT;
-    int rc = mp__work_results(work, results, NULL, options->errors);
     return rc == -ENOMEM ? rc : mp__fail(MP_ETIMEOUT);
 }
 
@@ -152,7 +151,7 @@ int mp_executor_map(mp_executor *executor, mp_task *task, mp_obj iterable, mp_ob
                     !(options->task_timeout >= 0) || mp__moment_of(timeout, &until) != 0))
         rc = mp__fail(MP_EINVAL);
     if (rc == 0)
-        rc = mp__crew_check_open(executor->crew);
+        rc = mp__crew_check_wait(executor->crew);
     if (rc == 0)
         rc = mp__items_of(iterable, &items);
     if (rc != 0)
@@ -176,14 +175,13 @@ int mp_executor_shutdown(mp_executor *executor, bool wait, bool cancel_futures)
     int rc = mp__executor_check(executor);
     if (rc != 0)
         return rc;
+    if (wait && mp__crew_is_helper(executor->crew))
+        return mp__failf(MP_ESTATE, "it would wait for its own executor");
     mp__crew_close(executor->crew);
     if (cancel_futures)
         mp__crew_cancel(executor->crew);
-    if (!wait)
-        return 0;
-    if (mp__crew_is_helper(executor->crew))
-        return mp__failf(MP_ESTATE, "it would wait for its own executor");
-    mp__crew_join(executor->crew, MP__NEVER);
+    if (wait)
+        mp__crew_join(executor->crew, MP__NEVER);
     return 0;
 }
 
@@ -210,7 +208,9 @@ void mp_executor_destroy(mp_executor *executor)
     if (executor == NULL || executor->magic != MP__EXECUTOR_MAGIC)
         return;
     if (mp__executor_check(executor) == 0) {
-        mp_executor_shutdown(executor, true, false);
+        mp__crew_close(executor->crew);
+        if (!mp__crew_is_helper(executor->crew))
+            mp__crew_join(executor->crew, MP__NEVER);
         mp__crew_release(executor->crew);
     }
     executor->magic = 0;

@@ -28,8 +28,9 @@ struct mp_future {
     mp_task_options options;
     pthread_mutex_t lock;
     struct call *calls, **calls_end;
-    bool watched; /* the helper will come */
-    bool called;  /* it came, or who cancelled did its work */
+    bool watched;        /* the helper will come */
+    bool cancelled_here; /* who cancelled calls them, not the helper */
+    bool called;         /* one of the two did */
 };
 
 /* ---- making and ending ----------------------------------------------------------------------- */
@@ -71,8 +72,13 @@ static void calls_run(mp_future *future)
 
 static void future_after(struct mp__work *work, void *arg)
 {
+    mp_future *future = arg;
     (void)work;
-    calls_run(arg);
+    pthread_mutex_lock(&future->lock);
+    bool others_call = future->cancelled_here;
+    pthread_mutex_unlock(&future->lock);
+    if (!others_call)
+        calls_run(future);
 }
 
 /* The options' callbacks, before the future is done for others. */
@@ -227,11 +233,15 @@ int mp_future_cancel(mp_future *future)
     int rc = mp__future_check(future);
     if (rc != 0)
         return rc;
-    if (!mp__work_cancel(future->work))
-        return mp_future_cancelled(future);
-    if (future->options.callback == NULL && future->options.error_callback == NULL)
+    bool has_callbacks = future->options.callback != NULL || future->options.error_callback != NULL;
+    pthread_mutex_lock(&future->lock); /* the helper comes after this, or not at all */
+    bool cancelled = mp__work_cancel(future->work);
+    future->cancelled_here = future->cancelled_here || (cancelled && !has_callbacks);
+    pthread_mutex_unlock(&future->lock);
+    if (cancelled && !has_callbacks)
         calls_run(future);
-    return 1;
+    return cancelled ||
+           (mp__work_is_done(future->work) && mp__work_code(future->work, 0) == MP_ECANCELLED);
 }
 
 /* True if it is in the list, to be called later. */
@@ -239,7 +249,8 @@ static bool call_add(mp_future *future, struct call *call)
 {
     bool later;
     pthread_mutex_lock(&future->lock);
-    later = !future->called && (future->watched || !mp__future_is_done(future));
+    later = !future->called &&
+            (future->watched || future->cancelled_here || !mp__future_is_done(future));
     if (later) {
         call->next = NULL;
         *future->calls_end = call;

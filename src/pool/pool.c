@@ -107,7 +107,8 @@ void mp_pool_destroy(mp_pool *pool)
         return;
     if (mp__crew_check(pool->crew) == 0) {
         mp__crew_end(pool->crew, SIGTERM);
-        mp__crew_join(pool->crew, MP__NEVER);
+        if (!mp__crew_is_helper(pool->crew))
+            mp__crew_join(pool->crew, MP__NEVER);
         mp__crew_release(pool->crew);
     }
     pool->magic = 0;
@@ -133,6 +134,8 @@ int mp_pool_apply(mp_pool *pool, mp_task *task, mp_obj arg, mp_obj *out)
     int rc = mp__pool_check(pool);
     if (rc == 0 && task == NULL)
         rc = mp__fail(MP_EINVAL);
+    if (rc == 0)
+        rc = mp__crew_check_wait(pool->crew);
     if (rc == 0)
         rc = mp__work_submit(pool->crew, task, arg, &terms, &work);
     if (rc != 0)
@@ -306,7 +309,7 @@ int mp_pool_map(mp_pool *pool, mp_task *task, mp_obj iterable, mp_obj *results,
     if (rc == 0)
         rc = mp__map_terms(options, &terms);
     if (rc == 0)
-        rc = mp__crew_check_open(pool->crew);
+        rc = mp__crew_check_wait(pool->crew);
     if (rc == 0)
         rc = mp__items_of(iterable, &items);
     if (rc != 0)
@@ -380,7 +383,7 @@ int mp_pool_map_array(mp_pool *pool, mp_array_task *task, const void *items, siz
     if (rc == 0)
         rc = mp__terms_set(&terms, options->task_timeout, options->retries);
     if (rc == 0)
-        rc = mp__crew_check_open(pool->crew);
+        rc = mp__crew_check_wait(pool->crew);
     if (rc != 0)
         return rc;
     if (count == 0) {

@@ -317,11 +317,7 @@ int mp__crew_map_array(struct mp__crew *crew, const struct mp__array_call *call)
     struct window w = {.crew = crew, .call = call};
     struct verdict verdict = {0, 0, "", NULL};
     const mp_map_options *options = call->options;
-    int rc = mp__crew_check_open(crew);
-    if (rc == 0 && mp__crew_is_helper(crew))
-        rc = mp__failf(MP_ESTATE, "it would wait for its own pool");
-    if (rc != 0)
-        return rc;
+    int rc;
     if (options->errors != NULL && (verdict.errors = mp__objects_make(call->count)) == NULL)
         return mp__fail(-ENOMEM);
     window_choose(&w);

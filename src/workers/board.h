@@ -12,6 +12,8 @@
  *                            takes a dead worker's place goes on with its task
  *     CLAIMED(w) -> DONE     by worker w, or by the supervisor once it has reaped w
  *     QUEUED -> DONE         by the owner, one CAS: cancelled
+ *     CLAIMED(w) -> QUEUED   by the supervisor, if it cannot fill the dead worker's place; it is found
+ *                            in left_over then, no longer in the list
  *     DONE -> FREE           by the owner; the serial in the word grows
  * Queued tasks form a list in the order they were handed in; the owner appends, and `head` names the
  * last task that was passed. It moves by CAS, with a count that makes late ones fail; a task is used
@@ -169,7 +171,8 @@ struct mp__board {
     uint32_t workers;
     _Atomic uint32_t inputs; /* lazy inputs that may still hand in tasks after close */
     _Atomic uint32_t end_signal;
-    _Atomic uint32_t ready; /* how many workers ever were */
+    _Atomic uint32_t ready;     /* how many workers ever were */
+    _Atomic uint32_t left_over; /* a task that the supervisor queued again, beside the list; or 0 */
     _Atomic mp__owner supervisor;
     _Atomic uint32_t pages[MP__TASK_PAGES];
     int32_t reason_code;

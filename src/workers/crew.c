@@ -148,6 +148,14 @@ int mp__crew_check_open(struct mp__crew *crew)
     return mp__crew_check_feed(crew, false);
 }
 
+int mp__crew_check_wait(struct mp__crew *crew)
+{
+    int rc = mp__crew_check_open(crew);
+    if (rc == 0 && mp__crew_is_helper(crew))
+        rc = mp__failf(MP_ESTATE, "it would wait for itself");
+    return rc;
+}
+
 uint32_t mp__crew_workers(const struct mp__crew *crew)
 {
     return crew->options.workers;
@@ -265,11 +273,8 @@ void mp__crew_let_go(struct mp__crew *crew)
         mp__crew_free(crew);
 }
 
-void mp__crew_release(struct mp__crew *crew)
+static void crew_give_up(struct mp__crew *crew)
 {
-    if (crew->creator != mp__self_owner())
-        return;
-    crew_delist(crew);
     mp_process_destroy(crew->supervisor);
     pthread_mutex_lock(&crew->lock);
     mp__orphans_reap(crew, UINT_MAX);
@@ -278,6 +283,25 @@ void mp__crew_release(struct mp__crew *crew)
     crew->buffer = NULL;
     pthread_mutex_unlock(&crew->lock);
     mp__crew_let_go(crew);
+}
+
+void mp__crew_release(struct mp__crew *crew)
+{
+    if (crew->creator != mp__self_owner())
+        return;
+    crew_delist(crew);
+    if (mp__crew_is_helper(crew))
+        mp__helper_inherit(crew);
+    else
+        crew_give_up(crew);
+}
+
+/* On the helper thread, its last act. */
+void mp__crew_give_up_inherited(struct mp__crew *crew)
+{
+    mp__process_join(crew->supervisor, MP__NEVER);
+    mp__crew_settle(crew);
+    crew_give_up(crew);
 }
 
 /* At the exit of this process: one after the other, as handles may be given back meanwhile. */

@@ -51,6 +51,9 @@ struct mp__crew {
 
     /* helper.c, under wait_lock */
     bool has_helper, helper_ends;
+    bool inherits;         /* the helper has to give the crew up */
+    atomic_uint cancels;   /* how often something was cancelled */
+    unsigned cancels_seen; /* by the helper */
     pthread_t helper;
     struct mp__work *watched, **watched_end;
     unsigned progresses; /* how many of them want to be told in between */
@@ -98,6 +101,8 @@ int mp__objects_list(const mp_obj *objects, size_t n, mp_obj *out); /* an owned 
 /* helper.c: a thread, for work with a notice. */
 int mp__helper_ensure(struct mp__crew *crew);                        /* -EAGAIN, -ENOMEM */
 void mp__helper_watch(struct mp__crew *crew, struct mp__work *work); /* takes a reference over */
+void mp__helper_inherit(struct mp__crew *crew); /* on the helper: it gives the crew up at its end */
+void mp__crew_give_up_inherited(struct mp__crew *crew);
 void mp__helper_end(struct mp__crew *crew);
 
 #endif

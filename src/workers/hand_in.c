@@ -457,6 +457,7 @@ bool mp__work_cancel(struct mp__work *work)
         index = task->sibling;
     }
     pthread_mutex_unlock(&crew->lock);
+    atomic_fetch_add(&crew->cancels, any);
     if (any)
         mp__waiters_wake(crew);
     return any;
@@ -475,5 +476,6 @@ void mp__crew_cancel(struct mp__crew *crew)
             task_cancel(crew, task);
     }
     pthread_mutex_unlock(&crew->lock);
+    atomic_fetch_add(&crew->cancels, 1);
     mp__waiters_wake(crew);
 }

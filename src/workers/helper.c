@@ -4,7 +4,8 @@
  *   Watched work stands in a list in the order it was handed in, which is about the order in which it
  *   gets done: the helper looks from the front up to the first that no worker has claimed. It holds
  *   a reference to each. It has all signals blocked, waits like any other thread of the owner, and
- *   ends when it is told to and the list is empty; by then the crew is over, and all work done.
+ *   ends when it is told to and the list is empty; by then the crew is over, and all work done. If
+ *   the crew was given back by one of the functions it calls, it is left to the helper.
  */
 #include "workers/crew.h"
 
@@ -53,10 +54,11 @@ static bool is_queued(struct mp__work *work)
 /* Under wait_lock: takes the first work that is done out of the list. */
 static struct mp__work *watched_take(struct mp__crew *crew)
 {
+    unsigned cancels = atomic_load(&crew->cancels);
     for (struct mp__work **at = &crew->watched; *at != NULL; at = &(*at)->next) {
         struct mp__work *work = *at;
-        if (is_queued(work))
-            return NULL;
+        if (is_queued(work) && cancels == crew->cancels_seen)
+            return NULL; /* unless something was cancelled, nothing behind it is done */
         if (!mp__work_is_done(work))
             continue;
         *at = work->next;
@@ -65,6 +67,7 @@ static struct mp__work *watched_take(struct mp__crew *crew)
         crew->progresses -= work->notice.progress != NULL;
         return work;
     }
+    crew->cancels_seen = cancels;
     return NULL;
 }
 
@@ -130,12 +133,24 @@ static void *helper_run(void *arg)
         if (look.taken != NULL)
             work_notify(look.crew, look.taken);
         else if (look.ends)
-            return NULL;
+            break;
         if (look.progress && mp__now() - told >= PROGRESS_SPAN) {
             progress_tell(look.crew);
             told = mp__now();
         }
     }
+    if (look.crew->inherits) {
+        pthread_detach(pthread_self());
+        mp__crew_give_up_inherited(look.crew);
+    }
+    return NULL;
+}
+
+void mp__helper_inherit(struct mp__crew *crew)
+{
+    pthread_mutex_lock(&crew->wait_lock);
+    crew->helper_ends = crew->inherits = true;
+    pthread_mutex_unlock(&crew->wait_lock);
 }
 
 /* A notice for work that is under way: it has no other. */

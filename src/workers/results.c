@@ -103,7 +103,7 @@ static int cell_code(struct mp__work *work, struct mp__task *task, size_t i)
 {
     const struct mp__cell *cell = &work->job->results[i];
     uint32_t form = mp__cell_form(cell);
-    if (form == MP__EMPTY)
+    if (form == MP__EMPTY || (!is_done(task) && !atomic_load(&work->crew->over)))
         return empty_code(work, task);
     return form == MP__FAILED || form == MP__LOST ? cell->code : 0;
 }
@@ -127,6 +127,8 @@ static int item_code(struct mp__work *work, struct mp__task *task, size_t i)
 static int cell_report(struct mp__work *work, size_t i, int code)
 {
     const struct mp__cell *cell = &work->job->results[i];
+    if (code == MP_ETIMEOUT)
+        return mp__fail(code);
     switch (mp__cell_form(cell)) {
     case MP__EMPTY:
         return never_report(work, code);
@@ -202,6 +204,7 @@ int mp__work_survey(struct mp__work *work, int *status)
 {
     struct mp__task *failed_task = NULL;
     size_t failed = 0;
+    int failed_code = 0;
     for (struct mp__task *task = task_next(work, NULL); task != NULL;
          task = task_next(work, task)) {
         if (work->job->task == NULL && task_went_well(work, task)) {
@@ -216,12 +219,11 @@ int mp__work_survey(struct mp__work *work, int *status)
             if (code != 0 && failed_task == NULL) {
                 failed_task = task;
                 failed = i;
+                failed_code = code;
             }
         }
     }
-    if (failed_task == NULL)
-        return 0;
-    return item_report(work, failed_task, failed, item_code(work, failed_task, failed));
+    return failed_task != NULL ? item_report(work, failed_task, failed, failed_code) : 0;
 }
 
 /* (code, text) of the failure that was reported last. */
@@ -288,42 +290,69 @@ int mp__objects_list(const mp_obj *objects, size_t n, mp_obj *out)
     return rc;
 }
 
-static int results_read(struct mp__work *work, mp_obj *objects)
+/* The results of those that went well, going by a survey. */
+static int results_read(struct mp__work *work, const int *codes, mp_obj *objects)
 {
     int rc = 0;
-    for (size_t i = 0; i < work->job->items && rc == 0; i++) {
-        const struct mp__cell *cell = &work->job->results[i];
-        uint32_t form = mp__cell_form(cell);
-        if (form != MP__EMPTY && form != MP__FAILED && form != MP__LOST)
-            rc = mp__cell_read(cell, &objects[i]);
-    }
+    for (size_t i = 0; i < work->job->items && rc == 0; i++)
+        if (codes[i] == 0)
+            rc = mp__cell_read(&work->job->results[i], &objects[i]);
     return rc;
 }
 
-static int list_of(struct mp__work *work, int (*fill)(struct mp__work *, mp_obj *), mp_obj *out)
+static int results_list(struct mp__work *work, const int *codes, mp_obj *out)
 {
     size_t n = work->job->items;
     mp_obj *objects = mp__objects_make(n);
-    int rc = objects != NULL ? fill(work, objects) : -ENOMEM;
+    int rc = objects != NULL ? results_read(work, codes, objects) : -ENOMEM;
     if (rc == 0)
         rc = mp__objects_list(objects, n, out);
     mp__objects_free(objects, n);
     return rc;
 }
 
-int mp__work_results(struct mp__work *work, mp_obj *results, int *status, mp_obj *errors)
+static int errors_list(struct mp__work *work, mp_obj *out)
 {
-    mp_obj list = mp_obj_none();
+    size_t n = work->job->items;
+    mp_obj *objects = mp__objects_make(n);
+    int rc = objects != NULL ? mp__work_errors(work, objects) : -ENOMEM;
+    if (rc == 0)
+        rc = mp__objects_list(objects, n, out);
+    mp__objects_free(objects, n);
+    return rc;
+}
+
+/* Codes are looked at once, as some items may end meanwhile. */
+static int lists_make(struct mp__work *work, int *codes, mp_obj *results, mp_obj *errors)
+{
     int rc = 0;
+    mp_obj list = mp_obj_none();
+    mp__work_survey(work, codes);
     if (results != NULL)
-        rc = list_of(work, results_read, &list);
+        rc = results_list(work, codes, &list);
     if (rc == 0 && errors != NULL)
-        rc = list_of(work, mp__work_errors, errors);
+        rc = errors_list(work, errors);
     if (rc != 0) {
         mp_obj_free(&list);
         return mp__fail(rc);
     }
     if (results != NULL)
         *results = list;
-    return mp__work_survey(work, status);
+    for (size_t i = 0; i < work->job->items; i++)
+        if (codes[i] != 0)
+            return item_report(work, task_of(work, i), i, codes[i]);
+    return 0;
+}
+
+int mp__work_results(struct mp__work *work, mp_obj *results, int *status, mp_obj *errors)
+{
+    int *codes = status;
+    if (codes == NULL)
+        codes = calloc(work->job->items, sizeof *codes);
+    if (codes == NULL)
+        return mp__fail(-ENOMEM);
+    int rc = lists_make(work, codes, results, errors);
+    if (codes != status)
+        free(codes);
+    return rc;
 }

@@ -192,6 +192,22 @@ static void fork_failed(struct supervisor *s, int code)
     break_pool(s, code, text);
 }
 
+/* A task that a dead worker left in a place that cannot be filled goes to any worker there is. */
+static void task_hand_over(struct supervisor *s)
+{
+    for (uint32_t w = 0; w < s->board->workers && atomic_load(&s->board->left_over) == 0; w++) {
+        uint32_t index = atomic_load(&s->board->worker[w].task);
+        if (s->process[w] != NULL || index == 0)
+            continue;
+        struct mp__task *task = mp__task_at(s->board, index);
+        uint32_t serial = mp__task_serial(atomic_load(&task->word));
+        atomic_store(&s->board->worker[w].task, 0);
+        atomic_store(&task->word, mp__task_word(serial, 0, MP__TASK_QUEUED));
+        atomic_store(&s->board->left_over, index);
+        mp__idle_wake(s->board, s->board->workers);
+    }
+}
+
 static void workers_start(struct supervisor *s)
 {
     if (s->fork_again != 0 && !mp__moment_passed(s->fork_again))
@@ -200,6 +216,7 @@ static void workers_start(struct supervisor *s)
         int rc = s->process[w] == NULL ? worker_start(s, w) : 0;
         if (rc != 0) {
             fork_failed(s, rc);
+            task_hand_over(s);
             return;
         }
     }
@@ -246,7 +263,8 @@ static mp__moment deadlines_look(struct supervisor *s, int64_t late)
 static bool is_drained(struct supervisor *s)
 {
     /* the list first: who claimed from it had written that down before */
-    if (atomic_load(&s->board->inputs) > 0 || !mp__queue_is_empty(s->board))
+    if (atomic_load(&s->board->inputs) > 0 || atomic_load(&s->board->left_over) != 0 ||
+        !mp__queue_is_empty(s->board))
         return false;
     for (uint32_t w = 0; w < s->board->workers; w++)
         if (atomic_load(&s->board->worker[w].task) != 0)
@@ -362,6 +380,8 @@ int mp__supervisor_main(void *arg)
         return 1;
     while (!round_act(&s))
         round_sleep(&s);
+    free(s.process);
+    free(s.deaths);
     mp__step("supervisor.ending");
     mp__board_raise(s.board, MP__BOARD_ENDED);
     mp__gate_post(&s.board->done);

@@ -89,10 +89,23 @@ static bool task_try(struct mp__board *board, uint32_t w, uint32_t index)
     return true;
 }
 
+/* What the supervisor left over, if nobody has it yet. */
+static uint32_t left_over_claim(struct mp__board *board, uint32_t w)
+{
+    uint32_t index = atomic_load(&board->left_over);
+    if (index == 0)
+        return 0;
+    bool mine = task_try(board, w, index);
+    atomic_compare_exchange_strong(&board->left_over, &index, 0);
+    return mine ? index : 0;
+}
+
 uint32_t mp__task_claim(struct mp__board *board, uint32_t w)
 {
     uint64_t head;
-    uint32_t next;
+    uint32_t next = left_over_claim(board, w);
+    if (next != 0)
+        return next;
     while ((next = queue_next(board, &head)) != 0) {
         bool mine = task_try(board, w, next);
         queue_move(board, head, next);

@@ -82,7 +82,8 @@ static uint32_t task_await(struct place *p)
         mp__step("worker.idle");
         /* pairs with mp__idle_wake: the bit is set, then the list is looked at */
         atomic_thread_fence(memory_order_seq_cst);
-        if (mp__queue_is_empty(p->board) && !is_to_leave(p->board)) {
+        if (mp__queue_is_empty(p->board) && atomic_load(&p->board->left_over) == 0 &&
+            !is_to_leave(p->board)) {
             closed_tell(p->board);
             mp__gate_wait(&p->me->gate, mp__moment_in(IDLE_SLICE));
         }
@@ -185,7 +186,7 @@ static int result_put(struct place *p, struct mp__job *job, struct mp__cell *cel
 /* A literal of the task's own stack ended with the task: it lies below this frame. */
 static bool is_from_ended_frame(const mp_obj *o)
 {
-    enum { STACK_LOOKED_AT = 1 << 20 };
+    enum { STACK_LOOKED_AT = 1 << 15 };
     char here;
     uintptr_t top = (uintptr_t)&here, p = (uintptr_t)o->items;
     bool points =

@@ -31,6 +31,8 @@ int mp__crew_create(struct mp__crew **out, const struct mp__crew_options *option
 int mp__crew_check(const struct mp__crew *crew);
 /* 0; MP_ESTATE: it is closed, or this is not its process; MP_EBROKENPOOL. */
 int mp__crew_check_open(struct mp__crew *crew);
+/* The same for a call that waits: MP_ESTATE on the helper thread too. */
+int mp__crew_check_wait(struct mp__crew *crew);
 void mp__crew_close(struct mp__crew *crew);
 bool mp__crew_is_closed(struct mp__crew *crew);
 uint32_t mp__crew_workers(const struct mp__crew *crew);
@@ -40,7 +42,8 @@ void mp__crew_end(struct mp__crew *crew, int signal_number);
 void mp__crew_cancel(struct mp__crew *crew);
 /* Waits until no worker is left, and ends the helper thread: 0, MP_ETIMEOUT. */
 int mp__crew_join(struct mp__crew *crew, mp__moment until);
-/* Gives the handle back; after a join. In another process it only forgets. */
+/* Gives the handle back; after a join, or on the helper thread, which then joins at its end. In another
+   process it only forgets. */
 void mp__crew_release(struct mp__crew *crew);
 /* What outlives the handle keeps the crew's memory, as all work does. */
 void mp__crew_keep(struct mp__crew *crew);

@@ -1,5 +1,5 @@
 /* What executors and futures answer to what makes no sense: missing and wrong objects, numbers out
- * of range, calls at the wrong time and from the wrong process or thread. */
+ * of range, calls at the wrong time and from the wrong process. */
 #include "parity/parity_futures.h"
 
 #include <limits.h>
@@ -350,71 +350,6 @@ static void test_a_child_cannot_use_them_and_only_forgets_them(void **state)
     states_close(&family.states);
 }
 
-/* ---- on the helper thread ------------------------------------------------------------------- */
-
-struct visit {
-    struct states *states;
-    mp_future *second;
-    mp_event *over;
-};
-
-/* Nothing may wait there for what it would hold up itself. */
-static void wait_on_the_helper_thread(mp_future *future, void *arg)
-{
-    struct visit *visit = arg;
-    mp_future *next = NULL;
-    mp_completion *completion;
-    int code;
-    assert_mp_result(mp_future_result(future, NULL, MP_FOREVER), 0);
-    assert_mp_error(mp_future_result(visit->second, NULL, MP_FOREVER), MP_ESTATE);
-    assert_mp_error(mp_future_exception(visit->second, &code, MP_FOREVER), MP_ESTATE);
-    assert_mp_error(mp_executor_shutdown(visit->states->executor, true, false), MP_ESTATE);
-    assert_mp_error(mp_futures_wait(&visit->second, 1, MP_ALL_COMPLETED, NULL, MP_FOREVER),
-                    MP_ESTATE);
-    assert_mp_result(mp_as_completed(&visit->second, 1, &completion, MP_FOREVER), 0);
-    assert_mp_error(mp_completion_next(completion, &next), MP_ESTATE);
-    mp_completion_destroy(completion);
-    assert_mp_result(mp_event_set(visit->over), 0);
-}
-
-static void test_the_helper_thread_waits_for_nothing(void **state)
-{
-    (void)state;
-    struct states states;
-    struct door *second_door = new_door();
-    states_open(&states);
-    struct visit visit = {&states, submit(states.executor, wait_at_door, address(second_door)),
-                          new_event()};
-    assert_mp_result(mp_future_add_done_callback(states.running, wait_on_the_helper_thread, &visit),
-                     0);
-    open_door(states.door);
-    assert_mp_result(mp_event_wait(visit.over, MP_FOREVER), 0);
-    open_door(second_door);
-    check(take_int(visit.second) == ANSWER);
-    states_close(&states);
-    mp_event_destroy(visit.over);
-    destroy_door(second_door);
-}
-
-static void test_a_callback_outlives_its_future(void **state)
-{
-    (void)state;
-    atomic_int calls = 0;
-    struct door *door = new_door();
-    mp_executor *executor = new_executor(1);
-    mp_future *held = submit_held(executor, wait_at_door, door);
-    mp_future *pending = submit(executor, answer, MP_NONE);
-    assert_mp_result(mp_future_add_done_callback(held, on_done, &calls), 0);
-    assert_mp_result(mp_future_add_done_callback(pending, on_done, &calls), 0);
-    mp_future_destroy(held);
-    mp_future_destroy(pending);
-    check(atomic_load(&calls) == 0);
-    open_door(door);
-    mp_executor_destroy(executor);
-    check(atomic_load(&calls) == 2);
-    destroy_door(door);
-}
-
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -443,9 +378,6 @@ int main(void)
                      test_an_iteration_may_be_given_up_at_any_place),
         support_test("a child cannot use them, and only forgets them",
                      test_a_child_cannot_use_them_and_only_forgets_them),
-        support_test("the helper thread waits for nothing",
-                     test_the_helper_thread_waits_for_nothing),
-        support_test("a callback outlives its future", test_a_callback_outlives_its_future),
     };
     return support_run_processes("futures: input", tests);
 }

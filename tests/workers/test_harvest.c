@@ -128,8 +128,8 @@ static void test_a_lost_item_runs_again_as_often_as_allowed(void **state)
         mp__worker_harvest(crew->object, 0, &death);
     }
     check(atomic_load(&task->from) == 2);
-    check(mp__work_code(work, 0) == 0 && mp__work_code(work, 1) == MP_EDIED);
     successor_runs(crew, task);
+    check(mp__work_code(work, 0) == 0 && mp__work_code(work, 1) == MP_EDIED);
     scene_end(crew, work);
 }
 
@@ -142,12 +142,13 @@ static void test_a_condemned_item_is_overdue(void **state)
     item_begin(crew, 0);
     atomic_store(&crew->board->worker[0].run, MP__RUN_CONDEMNED | 4);
     mp__worker_harvest(crew->object, 0, &death);
-    check(mp__work_code(work, 0) == MP_EDEADLINE && atomic_load(&task->from) == 1);
+    check(atomic_load(&task->from) == 1);
     /* condemned before it could write the item's number */
     atomic_store(&crew->board->worker[0].run, MP__RUN_CONDEMNED | 8);
     mp__worker_harvest(crew->object, 0, &death);
-    check(mp__work_code(work, 1) == MP_EDEADLINE && atomic_load(&task->from) == 2);
+    check(atomic_load(&task->from) == 2);
     successor_runs(crew, task);
+    check(mp__work_code(work, 0) == MP_EDEADLINE && mp__work_code(work, 1) == MP_EDEADLINE);
     scene_end(crew, work);
 }
 
@@ -191,9 +192,9 @@ static void test_a_piece_that_no_result_has_is_freed(void **state)
     mp__cell_hand_over(&mp__job_of(task)->results[1], mp__piece_ref(piece), 1000);
     mp__worker_harvest(crew->object, 0, &death);
     check(!mp__piece_is_in(mp__piece_ref(piece), crew->object));
-    check(mp__work_code(work, 1) == MP_EDIED);
     check(mp__heap_is_valid(&after) && after.blocks == before.blocks && after.runs == before.runs);
     successor_runs(crew, task);
+    check(mp__work_code(work, 1) == MP_EDIED);
     scene_end(crew, work);
 }
 
@@ -206,8 +207,9 @@ static void test_nothing_runs_again_once_the_pool_ends(void **state)
     struct mp__task *task = scene_set(&crew, &work, 5);
     item_begin(crew, 0);
     mp__worker_harvest(crew->object, 0, &end);
-    check(mp__work_code(work, 0) == MP_EDIED && atomic_load(&task->from) == 1);
+    check(atomic_load(&task->from) == 1);
     successor_runs(crew, task);
+    check(mp__work_code(work, 0) == MP_EDIED);
     scene_end(crew, work);
 }
 

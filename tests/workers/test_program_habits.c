@@ -1,5 +1,5 @@
-/* What programs do about children of their own, and what a pool has to do with it: nothing. Each
- * program runs in a child of the test. */
+/* What programs do about their children, descriptors and threads, and a pool beside it. Each of those
+ * that change the whole process runs in a child of the test. */
 #include "harm.h"
 
 #include <errno.h>
@@ -7,6 +7,9 @@
 #include <mp/timeout.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -231,6 +234,142 @@ static void test_a_pool_costs_no_descriptor_and_one_child(void **state)
     check(census_group_processes() == 0);
 }
 
+/* ---- threads -------------------------------------------------------------------------------- */
+
+static int give_back(mp_obj arg, mp_obj *result)
+{
+    *result = arg;
+    return 0;
+}
+
+/* A large argument lies close to such a stack, and is no part of it. */
+static void *use_a_pool_in_a_small_thread(void *unused)
+{
+    enum { SIZE = 300000 };
+    mp_pool *pool;
+    mp_obj result;
+    char *text = malloc(SIZE);
+    check(text != NULL);
+    memset(text, 'a', SIZE);
+    mp_obj arg = mp_obj_strn(text, SIZE);
+    assert_mp_result(mp_pool_create(&pool, 1, NULL), 0);
+    assert_mp_result(mp_pool_apply(pool, give_back, arg, &result), 0);
+    check(mp_obj_equal(result, arg));
+    mp_obj_free(&result);
+    mp_pool_destroy(pool);
+    free(text);
+    return unused;
+}
+
+static int have_a_small_thread(void *arg)
+{
+    (void)arg;
+    pthread_t thread;
+    pthread_attr_t attributes;
+    check(pthread_attr_init(&attributes) == 0);
+    check(pthread_attr_setstacksize(&attributes, (size_t)128 << 10) == 0);
+    check(pthread_create(&thread, &attributes, use_a_pool_in_a_small_thread, NULL) == 0);
+    check(pthread_join(thread, NULL) == 0);
+    check(pthread_attr_destroy(&attributes) == 0);
+    return 0;
+}
+
+static void test_a_pool_may_be_made_in_a_thread_with_a_small_stack(void **state)
+{
+    (void)state;
+    child_must_succeed(have_a_small_thread, NULL);
+}
+
+/* A worker does not end with the thread that made its pool. */
+static void *start_crew(void *crew)
+{
+    *(struct crew *)crew = crew_start(crash_without_core, 0);
+    return NULL;
+}
+
+static void test_a_pool_outlives_the_thread_that_made_it(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    struct crew crew;
+    check(pthread_create(&thread, NULL, start_crew, &crew) == 0);
+    check(pthread_join(thread, NULL) == 0);
+    crew_is_complete(&crew);
+    crew_map(&crew, MP_EDIED, "killed by SIGSEGV");
+    crew_is_complete(&crew);
+    crew_end(&crew);
+}
+
+/* ---- no more processes ---------------------------------------------------------------------- */
+
+static int tell_parent(mp_obj arg, mp_obj *result)
+{
+    (void)arg;
+    *result = MP(getppid());
+    return 0;
+}
+
+static int64_t supervisor_of(mp_pool *pool)
+{
+    mp_obj result;
+    int64_t pid;
+    assert_mp_result(mp_pool_apply(pool, tell_parent, MP_NONE, &result), 0);
+    assert_mp_result(mp_obj_as_int(result, &pid), 0);
+    mp_obj_free(&result);
+    return pid;
+}
+
+static int die_at_two(mp_obj arg, mp_obj *result)
+{
+    int64_t i;
+    assert_mp_result(mp_obj_as_int(arg, &i), 0);
+    if (i == 2)
+        (void)raise(SIGKILL);
+    *result = arg;
+    return 0;
+}
+
+/* One of two workers dies in the middle of its chunk, and nobody can take its place: the rest of it
+ * is done all the same, or the map fails; it does not wait for ever. */
+static int work_where_nothing_can_be_forked(void *arg)
+{
+    enum { N = 12, STRANGER = 54321 };
+    mp_pool *pool;
+    mp_obj items[N];
+    int status[N];
+    const struct rlimit none = {1, 1};
+    const mp_map_options options = {.chunksize = 6, .status = status};
+    mp_async_result *result;
+    (void)arg;
+    if (geteuid() == 0 && (setgid(STRANGER) != 0 || setuid(STRANGER) != 0))
+        return SUPPORT_SKIPPED;
+    assert_mp_result(mp_pool_create(&pool, 2, NULL), 0);
+    pid_t supervisor = (pid_t)supervisor_of(pool);
+    if (prlimit(supervisor, RLIMIT_NPROC, &none, NULL) != 0)
+        return SUPPORT_SKIPPED;
+    for (int i = 0; i < N; i++)
+        items[i] = MP(i);
+    assert_mp_result(mp_pool_map_async(pool, die_at_two, mp_obj_list(items, N), &result, &options),
+                     0);
+    int rc = mp_async_result_get(result, NULL, 30.0);
+    check(rc == MP_EDIED || rc == MP_EBROKENPOOL);
+    check(status[0] == 0 && status[1] == 0 && status[2] == MP_EDIED);
+    for (int i = 3; i < N; i++)
+        check(status[i] == 0 || status[i] == MP_EBROKENPOOL);
+    mp_async_result_destroy(result);
+    mp_pool_destroy(pool);
+    return 0;
+}
+
+static void test_a_worker_that_nobody_can_replace_hangs_no_map(void **state)
+{
+    (void)state;
+    int status = child_wait(child_fork(work_where_nothing_can_be_forked, NULL));
+    if (status == SUPPORT_SKIPPED)
+        skip();
+    check(status == 0);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -244,6 +383,12 @@ int main(void)
                      test_a_program_may_close_every_descriptor),
         support_test("a pool costs no descriptor and one child",
                      test_a_pool_costs_no_descriptor_and_one_child),
+        support_test("a pool may be made in a thread with a small stack",
+                     test_a_pool_may_be_made_in_a_thread_with_a_small_stack),
+        support_test("a pool outlives the thread that made it",
+                     test_a_pool_outlives_the_thread_that_made_it),
+        support_test("a worker that nobody can replace hangs no map",
+                     test_a_worker_that_nobody_can_replace_hangs_no_map),
     };
     return support_run_processes("habits of programs", tests);
 }

@@ -152,6 +152,28 @@ static void test_an_idle_worker_is_woken_by_its_own_gate(void **state)
     bare_crew_end(crew);
 }
 
+static void test_a_task_left_over_is_claimed_first_and_once(void **state)
+{
+    (void)state;
+    struct mp__crew *crew = bare_crew_make(WORKERS);
+    struct mp__work *left = bare_work(crew, 0, 1, 1, 0), *other = bare_work(crew, 10, 1, 1, 0);
+    uint32_t index = mp__task_claim(crew->board, 3);
+    struct mp__task *task = mp__task_at(crew->board, index);
+    uint32_t serial = mp__task_serial(atomic_load(&task->word));
+    atomic_store(&crew->board->worker[3].task, 0); /* as the supervisor does it */
+    atomic_store(&task->word, mp__task_word(serial, 0, MP__TASK_QUEUED));
+    atomic_store(&crew->board->left_over, index);
+    check(bare_worker_turn(crew, 0));
+    check(mp__work_is_done(left) && !mp__work_is_done(other));
+    check(atomic_load(&crew->board->left_over) == 0);
+    check(bare_worker_turn(crew, 0));
+    check(!bare_worker_turn(crew, 0));
+    check_values(left, 0, 1);
+    mp__work_release(left);
+    mp__work_release(other);
+    bare_crew_end(crew);
+}
+
 static void test_work_given_up_before_its_end_is_freed_later(void **state)
 {
     (void)state;
@@ -181,6 +203,8 @@ int main(void)
                      test_a_task_is_not_used_again_before_the_head_has_passed_it),
         support_test("Tasks: an idle worker is woken by its own gate",
                      test_an_idle_worker_is_woken_by_its_own_gate),
+        support_test("Tasks: one left over is claimed first, and once",
+                     test_a_task_left_over_is_claimed_first_and_once),
         support_test("Tasks: work given up before its end is freed later",
                      test_work_given_up_before_its_end_is_freed_later),
     };
