@@ -2,6 +2,7 @@
 #include "pool_kit.h"
 
 #include <mp/sharedctypes.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -290,6 +291,55 @@ static void test_ways_to_end(void **state)
     end_pool(pool);
 }
 
+struct calls {
+    size_t done, times;
+    pthread_t thread;
+};
+
+static void note_progress(size_t done, size_t total, void *arg)
+{
+    struct calls *calls = arg;
+    check(total == 20 && done > 0 && done <= total && done >= calls->done);
+    calls->done = done;
+    calls->times++;
+    calls->thread = pthread_self();
+}
+
+static int take_a_moment(mp_obj arg, mp_obj *result)
+{
+    mp_sleep(0.05);
+    return square(arg, result);
+}
+
+static void test_progress_of_maps(void **state)
+{
+    (void)state;
+    mp_pool *pool = new_pool(2);
+    mp_async_result *result;
+    mp_obj items[20];
+    for (int i = 0; i < 20; i++)
+        items[i] = MP(i);
+    for (int async = 0; async < 2; async++) {
+        struct calls calls = {0};
+        const mp_map_options options = {
+            .chunksize = 1, .progress = note_progress, .progress_arg = &calls};
+        if (async) {
+            assert_mp_result(
+                mp_pool_map_async(pool, take_a_moment, mp_obj_list(items, 20), &result, &options),
+                0);
+            assert_mp_result(mp_async_result_wait(result, MP_FOREVER), 0);
+            mp_async_result_destroy(result);
+        } else {
+            assert_mp_result(
+                mp_pool_map(pool, take_a_moment, mp_obj_list(items, 20), NULL, &options), 0);
+        }
+        check(calls.done == 20 && calls.times >= 2);
+        bool here = pthread_equal(calls.thread, pthread_self()) != 0;
+        check(here == (async == 0));
+    }
+    end_pool(pool);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -302,6 +352,8 @@ int main(void)
                      test_items_that_end_their_worker),
         support_test("items that go well in the end are no errors", test_items_that_are_run_again),
         support_test("objects are run again too", test_objects_are_run_again_too),
+        support_test("progress is told in a map's call, or on the helper thread",
+                     test_progress_of_maps),
         support_test("whatever way a task ends its worker, the pool goes on", test_ways_to_end),
     };
     return support_run_processes("codes of maps", tests);
