@@ -2,30 +2,33 @@
 #include "pool/pool.h"
 
 #include <errno.h>
-#include <stdatomic.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 struct mp_async_result {
     uint32_t magic;
     bool is_map;
+    struct mp__crew *crew;
     struct mp__work *work; /* NULL: of a map of nothing */
-    int *status;
+    pthread_mutex_t lock;  /* for what follows */
+    int *status;           /* NULL once it was filled, as errors */
     mp_obj *errors;
-    atomic_bool filled; /* both were */
 };
 
-int mp__async_result_make(struct mp__work *work, bool is_map, const mp_map_options *options,
-                          mp_async_result **out)
+int mp__async_result_make(struct mp__crew *crew, struct mp__work *work, bool is_map,
+                          const mp_map_options *options, mp_async_result **out)
 {
     mp_async_result *result = malloc(sizeof *result);
     if (result == NULL)
         return mp__fail(-ENOMEM);
     result->magic = MP__RESULT_MAGIC;
     result->is_map = is_map;
+    result->crew = crew;
     result->work = work;
     result->status = options->status;
     result->errors = options->errors;
-    atomic_init(&result->filled, options->status == NULL && options->errors == NULL);
+    pthread_mutex_init(&result->lock, NULL);
+    mp__crew_keep(crew);
     *out = result;
     return 0;
 }
@@ -36,19 +39,20 @@ static int result_check(const mp_async_result *result)
         return mp__fail(MP_EINVAL);
     if (result->magic != MP__RESULT_MAGIC)
         return mp__fail(MP_ETYPE);
-    return result->work != NULL ? mp__crew_check(mp__work_crew(result->work)) : 0;
+    return mp__crew_check(result->crew);
 }
 
 /* Once the work is ready. */
-static int result_fill(mp_async_result *result)
+static void result_fill(mp_async_result *result)
 {
-    if (atomic_exchange(&result->filled, true))
-        return 0;
-    if (result->work != NULL)
-        return mp__work_results(result->work, NULL, result->status, result->errors);
-    if (result->errors != NULL)
-        return mp_obj_copy(mp_obj_list(NULL, 0), result->errors);
-    return 0;
+    pthread_mutex_lock(&result->lock);
+    if (result->work != NULL && (result->status != NULL || result->errors != NULL))
+        mp__work_results(result->work, NULL, result->status, result->errors);
+    else if (result->errors != NULL)
+        mp_obj_copy(mp_obj_list(NULL, 0), result->errors);
+    result->status = NULL;
+    result->errors = NULL;
+    pthread_mutex_unlock(&result->lock);
 }
 
 static int result_await(mp_async_result *result, double timeout)
@@ -111,6 +115,8 @@ void mp_async_result_destroy(mp_async_result *result)
         return;
     if (result->work != NULL)
         mp__work_release(result->work);
+    mp__crew_let_go(result->crew);
     result->magic = 0;
+    pthread_mutex_destroy(&result->lock);
     free(result);
 }

@@ -190,15 +190,13 @@ static int notice_make(struct mp__notice *notice, const struct callbacks *calls,
 }
 
 /* Gives work to who called, or lets it go on by itself. */
-static int work_give(struct mp__work *work, bool is_map, const mp_map_options *options,
-                     mp_async_result **out)
+static int work_give(mp_pool *pool, struct mp__work *work, bool is_map,
+                     const mp_map_options *options, mp_async_result **out)
 {
-    if (out == NULL) {
-        mp__work_release(work);
-        return 0;
-    }
-    int rc = mp__async_result_make(work, is_map, options, out);
-    if (rc != 0)
+    int rc = 0;
+    if (out != NULL)
+        rc = mp__async_result_make(pool->crew, work, is_map, options, out);
+    if ((out == NULL || rc != 0) && work != NULL)
         mp__work_release(work);
     return rc;
 }
@@ -229,7 +227,7 @@ int mp_pool_apply_async(mp_pool *pool, mp_task *task, mp_obj arg, mp_async_resul
         free(notice.arg);
         return rc;
     }
-    return work_give(work, false, &no_map_options, out);
+    return work_give(pool, work, false, &no_map_options, out);
 }
 
 /* ---- lists ------------------------------------------------------------------------------------ */
@@ -352,9 +350,7 @@ int mp_pool_map_async(mp_pool *pool, mp_task *task, mp_obj iterable, mp_async_re
             free(notice.arg);
     }
     mp__items_free(&items);
-    if (rc != 0 || (work == NULL && out == NULL))
-        return rc;
-    return work_give(work, true, options, out);
+    return rc != 0 ? rc : work_give(pool, work, true, options, out);
 }
 
 /* ---- arrays ----------------------------------------------------------------------------------- */

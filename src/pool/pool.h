@@ -24,8 +24,8 @@ static inline int mp__pool_check(const mp_pool *pool)
 }
 
 /* A result of work that was handed in, whose status and errors are filled when it is ready. */
-int mp__async_result_make(struct mp__work *work, bool is_map, const mp_map_options *options,
-                          mp_async_result **out);
+int mp__async_result_make(struct mp__crew *crew, struct mp__work *work, bool is_map,
+                          const mp_map_options *options, mp_async_result **out);
 
 /* Checks what a map of objects may be told, and fills in the terms. */
 int mp__map_terms(const mp_map_options *options, struct mp__terms *terms);

@@ -4,7 +4,8 @@
  *   What lies in the arena is worked on where it is. What does not is copied into a buffer of the
  *   pool, which is kept for the next call if it is not too large; as much as an eighth of the arena's
  *   budget at a time. Chunks are queued while the next are still being copied in, and copied out in
- *   their order as they get done. The buffer begins with a byte of status for each item.
+ *   their order as they get done. The buffer begins, behind its head, with a byte of status for each
+ *   item.
  */
 #include "workers/hand_in.h"
 
@@ -14,6 +15,7 @@
 #define BUFFER_KEPT ((size_t)64 << 20)
 #define PROGRESS_SPAN (100 * MP__MS)
 #define CHUNKS_PER_WORKER 64
+#define HEAD ((size_t)64) /* of the buffer, so that the arrays stand aligned */
 
 struct window {
     struct mp__crew *crew;
@@ -51,7 +53,7 @@ static int buffer_take(struct mp__crew *crew, size_t size, void **out, size_t *g
         mp__heap_give(kept);
     int rc = mp__piece_take(size, out);
     if (rc == 0)
-        mp__piece_join(*out, crew->object);
+        mp__pool_join(*out, crew->object);
     *got = size;
     return rc;
 }
@@ -72,7 +74,7 @@ static void buffer_keep(struct mp__crew *crew, void *buffer, size_t size)
 
 static size_t window_size(const struct window *w, size_t count)
 {
-    size_t size = rounded(count);
+    size_t size = HEAD + rounded(count);
     if (!w->in_place)
         size += rounded(count * w->call->item_size);
     if (!w->out_place)
@@ -110,7 +112,7 @@ static int window_job(struct window *w)
     if (rc != 0)
         return rc;
     memset((void *)job, 0, sizeof *job);
-    unsigned char *memory = w->buffer;
+    unsigned char *memory = (unsigned char *)w->buffer + HEAD;
     job->array_task = call->task;
     job->items = (uint32_t)w->count;
     job->tasks = (uint32_t)((w->count + w->chunk - 1) / w->chunk);
@@ -131,7 +133,7 @@ static int window_job(struct window *w)
         memcpy(job->context, options->context, options->context_size);
     }
     memset(job->status, MP__WELL, w->count);
-    mp__piece_join(job, w->crew->object);
+    mp__pool_join(job, w->crew->object);
     w->job = job;
     return 0;
 }

@@ -16,13 +16,13 @@ static int gates_init(struct mp__board *board)
 /* The first page of tasks, whose first is the head of the empty list. */
 static int page_first(struct mp__object *object, struct mp__board *board)
 {
-    struct mp__task *page;
-    int rc = mp__heap_take(MP__TASKS_FIRST * sizeof *page, &page);
+    void *page;
+    int rc = mp__heap_take((MP__TASKS_FIRST + 1) * sizeof(struct mp__task), &page);
     if (rc != 0)
         return rc;
-    atomic_store(&page->word, mp__task_word(0, 0, MP__TASK_DONE));
     atomic_store(&board->pages[0], mp__piece_ref(page));
-    mp__piece_join(page, object);
+    atomic_store(&mp__task_at(board, 0)->word, mp__task_word(0, 0, MP__TASK_DONE));
+    mp__pool_join(page, object);
     return 0;
 }
 

@@ -27,7 +27,9 @@
  *     claimed, an item odd       that item is lost: run again, or reported; the rest goes on
  *     between DONE and the count the count may miss one: it is counted again, as one too many only
  *                                wakes the owner early
- *     with a piece               it belongs to the result that refers to it, or is freed
+ *     with a piece               it belongs to the result that refers to it, or is freed: by a sweep
+ *                                if it was not the pool's yet, else by the harvest, if it is still the
+ *                                dead worker's: every piece of a pool begins with its author
  * With a time limit an item ends by CAS of `run`, RUNNING -> IDLE; the supervisor condemns by CAS,
  * RUNNING -> CONDEMNED, before it kills, so it never kills the next item.
  *
@@ -46,6 +48,21 @@ enum { MP__WORKERS_MAX = 2000, MP__TASK_PAGES = 20 };
 #define MP__TASKS_FIRST 64u /* in the first page; each page has twice as many as the one before */
 #define MP__ITEMS_MAX ((size_t)UINT32_MAX)
 
+/* What every piece of a pool begins with. */
+struct mp__piece_head {
+    mp__owner author;
+};
+/* Signs a piece that this process took and makes it the pool's. */
+static inline void mp__pool_join(void *piece, struct mp__object *pool)
+{
+    ((struct mp__piece_head *)piece)->author = mp__self_owner();
+    mp__piece_join(piece, pool);
+}
+static inline void *mp__piece_body(uint32_t ref)
+{
+    return (struct mp__piece_head *)mp__piece_at(ref) + 1;
+}
+
 /* An object on its way, or what came instead of it; its form is written last. */
 enum mp__form {
     MP__EMPTY,
@@ -55,7 +72,7 @@ enum mp__form {
     MP__FLOAT,
     MP__SHORT,  /* a pickle of `code` bytes in a and b */
     MP__NEAR,   /* a pickle of a bytes at address b, in the job's own memory */
-    MP__PIECE,  /* a pickle of a bytes in the piece b */
+    MP__PIECE,  /* a pickle of a bytes in the body of the piece b */
     MP__FAILED, /* code; a: the task's own code, b: a piece with a text, or 0 */
     MP__LOST,   /* code; a: the worker's pid, b: how it ended, as an exit code */
 };
@@ -67,6 +84,7 @@ struct mp__cell {
 
 /* A failure of an item of an array, in a list of its task, the latest first. */
 struct mp__failure {
+    struct mp__piece_head head;
     uint32_t next; /* piece */
     uint32_t item;
     int32_t code, own_code;
@@ -80,6 +98,7 @@ enum { MP__WELL, MP__WENT_WRONG, MP__WAS_LOST, MP__WAS_LATE };
 /* One call's work: a piece, written by the owner before its tasks are queued, and freed by it once
    all of them are done. */
 struct mp__job {
+    struct mp__piece_head head;
     mp_task *task; /* or NULL: */
     mp_array_task *array_task;
     int64_t limit; /* nanoseconds that an item may run; 0: no limit */
@@ -207,7 +226,8 @@ static inline struct mp__task *mp__task_at(struct mp__board *board, uint32_t ind
     uint32_t page = 31 - (uint32_t)__builtin_clz(i) - 6;
     struct mp__task *first =
         mp__piece_at(atomic_load_explicit(&board->pages[page], memory_order_acquire));
-    return first + (i - (MP__TASKS_FIRST << page)); /* acquire: the page was zeroed before */
+    /* acquire: the page was zeroed before. Its head takes the room of one task. */
+    return first + 1 + (i - (MP__TASKS_FIRST << page));
 }
 static inline struct mp__job *mp__job_of(const struct mp__task *task)
 {

@@ -116,7 +116,7 @@ int mp__cell_read(const struct mp__cell *cell, mp_obj *out)
     size_t size = (size_t)cell->code;
     if (form == MP__NEAR || form == MP__PIECE) {
         bytes =
-            form == MP__NEAR ? (const void *)(uintptr_t)cell->b : mp__piece_at((uint32_t)cell->b);
+            form == MP__NEAR ? (const void *)(uintptr_t)cell->b : mp__piece_body((uint32_t)cell->b);
         size = (size_t)cell->a;
     } else if (form != MP__SHORT) {
         return scalar_read(cell, form, out);

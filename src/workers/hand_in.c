@@ -43,12 +43,13 @@ static int page_add(struct mp__crew *crew)
     void *page;
     if (crew->pages == MP__TASK_PAGES)
         return -ENOMEM;
-    int rc = mp__heap_take((MP__TASKS_FIRST << crew->pages) * sizeof(struct mp__task), &page);
+    size_t tasks = ((size_t)MP__TASKS_FIRST << crew->pages) + 1; /* one is its head */
+    int rc = mp__heap_take(tasks * sizeof(struct mp__task), &page);
     if (rc != 0)
         return rc;
     atomic_store(&crew->board->pages[crew->pages++], mp__piece_ref(page));
     mp__step("job.page");
-    mp__piece_join(page, crew->object);
+    mp__pool_join(page, crew->object);
     return 0;
 }
 
@@ -259,7 +260,7 @@ static int job_enter(struct mp__crew *crew, struct mp__job *job, uint32_t chunk,
     struct mp__work *work;
     bool watched = terms->notice != NULL;
     job->tasks = (job->items + chunk - 1) / chunk;
-    mp__piece_join(job, crew->object);
+    mp__pool_join(job, crew->object);
     mp__step("job.joined");
     int rc = watched ? mp__helper_ensure(crew) : 0;
     if (rc == 0)

@@ -64,6 +64,13 @@ static void task_harvest(struct mp__object *pool, struct mp__worker *worker, str
     atomic_store(&worker->task, 0);
 }
 
+/* Signed by the dead, and the pool's; freed by a sweep it may be another worker's by now. */
+static bool is_of_the_dead(uint32_t piece, struct mp__object *pool, struct mp__worker *worker)
+{
+    const struct mp__piece_head *head = mp__piece_at(piece);
+    return mp__piece_is_in(piece, pool) && head->author == atomic_load(&worker->owner);
+}
+
 /* A piece that its task does not refer to. One that is not the pool's yet goes with the sweep. */
 static void piece_harvest(struct mp__object *pool, struct mp__worker *worker, struct mp__task *task)
 {
@@ -80,7 +87,7 @@ static void piece_harvest(struct mp__object *pool, struct mp__worker *worker, st
                    (cell != NULL && mp__cell_piece(cell) == piece);
     }
     atomic_store(&worker->piece, 0);
-    if (!referred && mp__piece_is_in(piece, pool))
+    if (!referred && is_of_the_dead(piece, pool, worker))
         mp__heap_give(mp__piece_at(piece));
 }
 

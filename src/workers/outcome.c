@@ -15,15 +15,16 @@ enum { TEXT_MOST = 400 };
 /* A piece of the pool with a text; 0: there is no memory for it. */
 static uint32_t piece_of_text(struct mp__worker *me, struct mp__object *pool, const char *text)
 {
-    char *piece;
+    void *piece;
     size_t n = strlen(text);
-    if (n == 0 || mp__piece_take(n + 1, &piece) != 0)
+    if (n == 0 || mp__piece_take(sizeof(struct mp__piece_head) + n + 1, &piece) != 0)
         return 0;
-    memcpy(piece, text, n + 1);
-    atomic_store(&me->piece, mp__piece_ref(piece));
+    uint32_t ref = mp__piece_ref(piece);
+    memcpy(mp__piece_body(ref), text, n + 1);
+    atomic_store(&me->piece, ref);
     mp__step("worker.text");
-    mp__piece_join(piece, pool);
-    return mp__piece_ref(piece);
+    mp__pool_join(piece, pool);
+    return ref;
 }
 
 static void cell_fail(struct mp__cell *cell, int code, uint64_t a, uint64_t b, enum mp__form form)
@@ -49,7 +50,7 @@ static void failure_add(struct mp__worker *me, struct mp__object *pool, struct m
     failure->text[n] = '\0';
     if (me != NULL)
         atomic_store(&me->piece, mp__piece_ref(failure));
-    mp__piece_join(failure, pool);
+    mp__pool_join(failure, pool);
     mp__step("worker.failure");
     atomic_store(&task->failures, mp__piece_ref(failure));
 }

@@ -136,7 +136,7 @@ static int cell_report(struct mp__work *work, size_t i, int code)
         return lost_report(code, i, (long)cell->a, (int)(int64_t)cell->b);
     default:
         return failed_report(code, (int)(uint32_t)cell->a,
-                             cell->b != 0 ? mp__piece_at((uint32_t)cell->b) : "");
+                             cell->b != 0 ? mp__piece_body((uint32_t)cell->b) : "");
     }
 }
 

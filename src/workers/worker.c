@@ -147,10 +147,12 @@ static int result_place(struct place *p, struct mp__job *job, size_t size, void 
     *memory = job->room;
     if (size <= job->room_size)
         return 0;
-    int rc = mp__piece_take(size, memory);
+    void *taken;
+    int rc = mp__piece_take(sizeof(struct mp__piece_head) + size, &taken);
     if (rc != 0)
         return mp__fail(rc);
-    *piece = mp__piece_ref(*memory);
+    *piece = mp__piece_ref(taken);
+    *memory = mp__piece_body(*piece);
     atomic_store(&p->me->piece, *piece);
     mp__step("worker.piece");
     return 0;
@@ -177,7 +179,7 @@ static int result_put(struct place *p, struct mp__job *job, struct mp__cell *cel
         return 0;
     }
     mp__pickle_write(result, MP__PICKLE_PROTOCOL, MP__PICKLE_HANDLES, memory);
-    mp__piece_join(memory, p->pool);
+    mp__pool_join(mp__piece_at(piece), p->pool);
     mp__step("worker.joined");
     mp__cell_hand_over(cell, piece, size);
     return 0;

@@ -339,6 +339,8 @@ static void terminated(void)
         int code = mp_pool_apply_async(pool, i < 2 ? stay : square, MP(1), &result[i], NULL);
         check(code == 0 || is_broken(code));
     }
+    while (atomic_load(&at_work) < 2 && !atomic_load(&steps_stage->died))
+        kill_nap(100);
     check(mp_pool_terminate(pool) == 0);
     for (int i = 0; i < 4; i++) {
         expect_anything(result[i] != NULL ? mp_async_result_get(result[i], NULL, MP_FOREVER) : 0);

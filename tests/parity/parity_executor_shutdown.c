@@ -195,8 +195,7 @@ static void test_processes_terminate(void **state)
 
 static int leave_block_by_return(mp_executor *executor)
 {
-    MP_WITH_EXECUTOR(executor)
-    {
+    MP_WITH_EXECUTOR(executor) {
         assert_mp_result(mp_executor_submit(executor, answer, MP_NONE, NULL), 0);
         return 5;
     }
@@ -210,8 +209,7 @@ static void test_context_manager_shutdown(void **state)
     mp_future *future = NULL;
     mp_obj results, items[10];
     mp_executor *executor = new_executor(WORKERS);
-    MP_WITH_EXECUTOR(executor)
-    {
+    MP_WITH_EXECUTOR(executor) {
         worker_pids(executor, WORKERS, pids);
         mp_obj list = count_up(items, 10);
         assert_mp_result(mp_executor_map(executor, square, list, &results, NULL, MP_FOREVER), 0);

@@ -101,7 +101,7 @@ static void test_a_limit_of_deaths(void **state)
     while ((rc = mp_pool_apply(pool, die, MP_NONE, NULL)) == MP_EDIED)
         died++;
     assert_mp_error(rc, MP_EBROKENPOOL);
-    check(died >= 4 && died <= 7); /* some may be begun until the pool is seen to be broken */
+    check(died >= 5 && died <= 7); /* some may be begun until the pool is seen to be broken */
     assert_mp_error(mp_pool_apply(pool, sqr, MP(2), NULL), MP_EBROKENPOOL);
     end_pool(pool);
 }

@@ -76,6 +76,11 @@ static void test_a_child_may_only_forget(void **state)
     assert_mp_result(mp_async_result_wait(things.result, MP_FOREVER), 0);
     assert_mp_result(mp_pool_imap(things.pool, square, MP_LIST(6), &things.imap, NULL), 0);
     child_must_succeed(use_and_forget, &things);
+    struct things of_nothing = things;
+    assert_mp_result(
+        mp_pool_map_async(things.pool, square, MP_EMPTY_LIST, &of_nothing.result, NULL), 0);
+    child_must_succeed(use_and_forget, &of_nothing);
+    mp_async_result_destroy(of_nothing.result);
     assert_mp_result(mp_process_create(&process, use_and_forget, &things, 0, NULL), 0);
     assert_mp_result(mp_process_start(process), 0);
     assert_mp_result(mp_process_join(process, MP_FOREVER), 0);

@@ -82,7 +82,7 @@ static void test_a_piece_is_freed_with_its_cell(void **state)
     struct mp__cell cell = {.code = 0};
     struct mp__crew *crew = bare_crew_make(1);
     check(mp__piece_take(3000, &piece) == 0);
-    mp__piece_join(piece, crew->object);
+    mp__pool_join(piece, crew->object);
     mp__cell_hand_over(&cell, mp__piece_ref(piece), 3000);
     check(mp__cell_piece(&cell) == mp__piece_ref(piece));
     mp__cell_clear(&cell);

@@ -178,23 +178,43 @@ static void test_a_piece_that_no_result_has_is_freed(void **state)
     struct mp__task *task = scene_set(&crew, &work, 0);
     void *piece;
     check(mp__heap_is_valid(&before));
+    atomic_store(&crew->board->worker[0].owner, mp__self_owner()); /* it signs with this */
     item_begin(crew, 0);
     check(mp__piece_take(1000, &piece) == 0);
     atomic_store(&crew->board->worker[0].piece, mp__piece_ref(piece));
-    mp__piece_join(piece, crew->object);
+    mp__pool_join(piece, crew->object);
     mp__worker_harvest(crew->object, 0, &death);
     check(!mp__piece_is_in(mp__piece_ref(piece), crew->object));
     /* and one that a lost item's result has */
     item_begin(crew, 1);
     check(mp__piece_take(1000, &piece) == 0);
     atomic_store(&crew->board->worker[0].piece, mp__piece_ref(piece));
-    mp__piece_join(piece, crew->object);
+    mp__pool_join(piece, crew->object);
     mp__cell_hand_over(&mp__job_of(task)->results[1], mp__piece_ref(piece), 1000);
     mp__worker_harvest(crew->object, 0, &death);
     check(!mp__piece_is_in(mp__piece_ref(piece), crew->object));
     check(mp__heap_is_valid(&after) && after.blocks == before.blocks && after.runs == before.runs);
     successor_runs(crew, task);
     check(mp__work_code(work, 1) == MP_EDIED);
+    scene_end(crew, work);
+}
+
+static void test_a_piece_that_is_another_workers_by_now_stays(void **state)
+{
+    (void)state;
+    struct mp__crew *crew;
+    struct mp__work *work;
+    struct mp__task *task = scene_set(&crew, &work, 0);
+    void *piece;
+    item_begin(crew, 0);
+    check(mp__piece_take(1000, &piece) == 0);
+    atomic_store(&crew->board->worker[0].owner, mp__self_owner() + (1 << MP__SLOT_BITS));
+    atomic_store(&crew->board->worker[0].piece, mp__piece_ref(piece));
+    mp__pool_join(piece, crew->object);
+    mp__worker_harvest(crew->object, 0, &death);
+    check(mp__piece_is_in(mp__piece_ref(piece), crew->object));
+    mp__heap_give(piece);
+    successor_runs(crew, task);
     scene_end(crew, work);
 }
 
@@ -231,6 +251,8 @@ int main(void)
                      test_a_death_after_done_is_counted_for_the_dead),
         support_test("Harvest: a piece that no result has is freed",
                      test_a_piece_that_no_result_has_is_freed),
+        support_test("Harvest: a piece that is another worker's by now stays",
+                     test_a_piece_that_is_another_workers_by_now_stays),
         support_test("Harvest: nothing runs again once the pool ends",
                      test_nothing_runs_again_once_the_pool_ends),
     };
