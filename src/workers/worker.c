@@ -254,22 +254,57 @@ static void array_item_fail(struct place *p, struct mp__task *task, uint32_t i, 
     atomic_store(&p->me->piece, 0);
 }
 
-/* Nothing more per item than what attribution needs: with small items this loop is the library. */
-static void array_run(struct place *p, struct mp__task *task, struct mp__job *job)
+/* Runs items from *at on that have no limit, up to one that fails, whose code it returns. With small
+   items this loop is the library: there is nothing in it but what attribution needs. */
+static int array_items_run(struct place *p, const struct mp__task *task, const struct mp__job *job,
+                           uint32_t *at)
 {
-    uint32_t from = atomic_load(&task->from), count = task->count;
-    size_t in_size = job->in_size, out_size = job->out_size;
-    mp_array_task *run = job->array_task;
-    void *context = job->context;
-    const char *in = job->in + (task->first + (size_t)from) * in_size;
-    char *out = job->out + (task->first + (size_t)from) * out_size;
-    for (uint32_t i = from; i < count; i++, in += in_size, out += out_size) {
-        item_begin(p, i);
-        int rc = run(in, out, context);
-        stranger_leave(p);
+    const _Atomic mp__owner *self = &mp__self->owner;
+    _Atomic uint64_t *item = &p->me->item;
+    uint64_t number = 2 * (uint64_t)*at, end = 2 * (uint64_t)task->count;
+    size_t first = task->first + (size_t)*at;
+    const char *in = job->in + first * job->in_size;
+    char *out = job->out + first * job->out_size;
+    int rc = 0;
+    for (; number < end; in += job->in_size, out += job->out_size) {
+        /* release, here and below: as in item_begin and item_end */
+        atomic_store_explicit(item, number + 1, memory_order_release);
+        mp__step("worker.element");
+        rc = job->array_task(in, out, job->context);
+        /* relaxed: only this process writes its page; see stranger_leave */
+        if (atomic_load_explicit(self, memory_order_relaxed) != p->owner)
+            _exit(0);
+        if (rc != 0)
+            break;
+        number += 2;
+        atomic_store_explicit(item, number, memory_order_release);
+    }
+    *at = (uint32_t)(number / 2);
+    return rc;
+}
+
+static int array_item_run(struct place *p, const struct mp__task *task, const struct mp__job *job,
+                          uint32_t i)
+{
+    size_t at = task->first + (size_t)i;
+    item_begin(p, i);
+    int rc =
+        job->array_task(job->in + at * job->in_size, job->out + at * job->out_size, job->context);
+    stranger_leave(p);
+    return rc;
+}
+
+static void array_run(struct place *p, struct mp__task *task, const struct mp__job *job)
+{
+    uint32_t i = atomic_load(&task->from);
+    while (i < task->count) {
+        int rc =
+            p->limit == 0 ? array_items_run(p, task, job, &i) : array_item_run(p, task, job, i);
+        if (i == task->count)
+            return;
         if (rc != 0)
             array_item_fail(p, task, i, rc);
-        item_end(p, i);
+        item_end(p, i++);
     }
 }
 

@@ -1,6 +1,7 @@
 /* Functions that are called when a future is done: in which thread, when, and what they may do. */
 #include "parity/parity_futures.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static void count(mp_future *future, void *calls)
@@ -119,7 +120,7 @@ static void test_with_them_too_a_cancelled_future_is_done(void **state)
     assert_mp_error(mp_future_result(future, NULL, 10.0), MP_ECANCELLED);
     check(mp_future_cancelled(future) && mp_future_done(future));
     check(second.code == MP_ECANCELLED);
-    check(!mp_future_done(earlier) && first.code == 1);
+    check(!mp_future_done(earlier) && !mp_event_is_set(first.called));
     open_door(states.door);
     check(take_int(earlier) == ANSWER && take_end(future) == MP_ECANCELLED);
     states_close(&states);
@@ -189,7 +190,10 @@ static void wait_on_the_helper_thread(mp_future *future, void *arg)
     assert_mp_result(mp_future_result(future, NULL, MP_FOREVER), 0);
     assert_mp_error(mp_future_result(visit->second, NULL, MP_FOREVER), MP_ESTATE);
     assert_mp_error(mp_future_exception(visit->second, &code, MP_FOREVER), MP_ESTATE);
-    assert_mp_error(mp_executor_shutdown(visit->states->executor, true, false), MP_ESTATE);
+    assert_mp_error(mp_executor_shutdown(visit->states->executor, true, true), MP_ESTATE);
+    assert_mp_error(
+        mp_executor_map(visit->states->executor, answer, MP_LIST(1), NULL, NULL, MP_FOREVER),
+        MP_ESTATE);
     assert_mp_error(mp_futures_wait(&visit->second, 1, MP_ALL_COMPLETED, NULL, MP_FOREVER),
                     MP_ESTATE);
     assert_mp_result(mp_as_completed(&visit->second, 1, &completion, MP_FOREVER), 0);
@@ -212,6 +216,7 @@ static void test_the_helper_thread_waits_for_nothing(void **state)
     assert_mp_result(mp_event_wait(visit.over, MP_FOREVER), 0);
     open_door(second_door);
     check(take_int(visit.second) == ANSWER);
+    check(take_int(submit(states.executor, answer, MP_NONE)) == ANSWER); /* nothing was shut down */
     states_close(&states);
     mp_event_destroy(visit.over);
     destroy_door(second_door);
@@ -236,6 +241,82 @@ static void test_a_callback_outlives_its_future(void **state)
     destroy_door(door);
 }
 
+/* ---- an executor given back on the helper thread -------------------------------------------- */
+
+struct farewell {
+    mp_executor *executor;
+    mp_event *said;
+};
+
+static void give_the_executor_back(mp_future *future, void *arg)
+{
+    struct farewell *farewell = arg;
+    (void)future;
+    mp_executor_destroy(farewell->executor);
+    assert_mp_result(mp_event_set(farewell->said), 0);
+}
+
+/* It cannot wait there; what was handed in runs, and the workers end by themselves. */
+static void test_one_may_give_the_executor_back(void **state)
+{
+    (void)state;
+    struct door *first_door = new_door(), *second_door = new_door();
+    struct farewell farewell = {new_executor(1), new_event()};
+    mp_future *first = submit_held(farewell.executor, wait_at_door, first_door);
+    mp_future *second = submit(farewell.executor, wait_at_door, address(second_door));
+    assert_mp_result(mp_future_add_done_callback(first, give_the_executor_back, &farewell), 0);
+    open_door(first_door);
+    assert_mp_result(mp_event_wait(farewell.said, MP_FOREVER), 0);
+    check(!mp_future_done(second));
+    open_door(second_door);
+    check(take_int(first) == ANSWER && take_int(second) == ANSWER);
+    mp_event_destroy(farewell.said);
+    check(goes(atomic_load(&second_door->pids[0])));
+    destroy_door(first_door);
+    destroy_door(second_door);
+}
+
+static struct door *door_at_exit;
+
+static void open_at_exit(void)
+{
+    open_door(door_at_exit);
+}
+
+/* Takes its time, and then leaves a second time. */
+static int leave_late(mp_obj arg, mp_obj *result)
+{
+    struct door *door = at_address(arg);
+    (void)wait_at_door(arg, result);
+    mp_sleep(0.3);
+    (void)atomic_fetch_add(&door->left, 1);
+    return 0;
+}
+
+static int give_back_and_exit(void *arg)
+{
+    static struct farewell farewell;
+    struct door *doors = arg;
+    farewell = (struct farewell){new_executor(1), new_event()};
+    check(atexit(open_at_exit) == 0);
+    mp_future *first = submit(farewell.executor, answer, MP_NONE);
+    assert_mp_result(mp_executor_submit(farewell.executor, leave_late, address(doors), NULL), 0);
+    assert_mp_result(mp_future_add_done_callback(first, give_the_executor_back, &farewell), 0);
+    assert_mp_result(mp_event_wait(farewell.said, MP_FOREVER), 0);
+    take(doors->came);
+    mp_future_destroy(first);
+    return 3;
+}
+
+static void test_and_the_programs_exit_waits_for_it(void **state)
+{
+    (void)state;
+    door_at_exit = new_door();
+    check(run_program(give_back_and_exit, door_at_exit) == 3);
+    check(atomic_load(&door_at_exit->left) == 2);
+    destroy_door(door_at_exit);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -250,6 +331,10 @@ int main(void)
                      test_it_may_hand_in_tasks_and_give_its_future_back),
         support_test("callbacks: the helper thread waits for nothing",
                      test_the_helper_thread_waits_for_nothing),
+        support_test("callbacks: one may give the executor back",
+                     test_one_may_give_the_executor_back),
+        support_test("callbacks: ... and the program's exit waits for it",
+                     test_and_the_programs_exit_waits_for_it),
         support_test("callbacks: one outlives its future", test_a_callback_outlives_its_future),
     };
     return support_run_processes("callbacks of futures", tests);

@@ -10,6 +10,9 @@
 
 enum { PIECES = 300, PIECE_SIZE = 350 };
 
+/* Seconds after which a result counts as one that never comes. */
+static const double patience = 30;
+
 /* Somebody dies at the step, and the supervisor reaps him only when others have had his memory. */
 struct scene {
     atomic_int died, was_used;
@@ -22,8 +25,7 @@ static mp_pool *pool;
 static void die_or_delay(const char *name)
 {
     int nobody = 0;
-    if (strcmp(name, scene->step) == 0 &&
-        atomic_compare_exchange_strong(&scene->died, &nobody, 1))
+    if (strcmp(name, scene->step) == 0 && atomic_compare_exchange_strong(&scene->died, &nobody, 1))
         (void)raise(SIGKILL);
     if (strcmp(name, "supervisor.reaped") == 0 && atomic_load(&scene->died))
         (void)kill_await(&scene->was_used);
@@ -59,7 +61,7 @@ static mp_async_result *texts_ask(mp_task *task, int64_t first, mp_obj *errors)
         item[i] = MP(first + i);
     assert_mp_ok(mp_pool_map_async(pool, task, mp_obj_list(item, PIECES), &result,
                                    &(mp_map_options){.errors = errors}));
-    assert_mp_result(mp_async_result_wait(result, KILL_HANG_SECONDS), 0);
+    assert_mp_result(mp_async_result_wait(result, patience), 0);
     return result;
 }
 
@@ -101,7 +103,7 @@ static void die_with_a_result_in_hand(const char *step, mp_task *task)
     } while (count.building > 0 && kill_clock_tick(&clock, KILL_HANG_SECONDS));
     mp_async_result *had = texts_ask(task, 1000, &errors[0]);
     atomic_store(&scene->was_used, 1);
-    assert_mp_error(mp_async_result_get(lost, NULL, KILL_HANG_SECONDS), MP_EDIED);
+    assert_mp_error(mp_async_result_get(lost, NULL, patience), MP_EDIED);
     texts_check(texts_ask(task, 5000, &errors[1]), 5000, &errors[1]);
     texts_check(had, 1000, &errors[0]);
     mp_async_result_destroy(lost);

@@ -487,6 +487,13 @@ static int storm(void)
     return lost;
 }
 
+/* Elsewhere they look at their parent now and then, and most get done with all before they do. */
+static bool workers_end_at_once(void)
+{
+    uint64_t start;
+    return mp__process_trace(getpid(), &start) != MP__TRACE_UNKNOWN;
+}
+
 static void test_results_that_were_there_stay_when_the_supervisor_is_killed(void **state)
 {
     (void)state;
@@ -513,7 +520,7 @@ static void test_results_that_were_there_stay_when_the_supervisor_is_killed(void
     print_message(
         "| supervisor killed | %d rounds, tasks lost %d, last worker gone after %.1f ms |\n",
         STORM_ROUNDS, lost, last * 1e3);
-    assert_true(lost > 0);
+    assert_true(lost > 0 || !workers_end_at_once());
     assert_int_equal(
         sum.unresolved + sum.doubled + sum.rerun + sum.wrong + sum.strange + sum.invented, 0);
 }
@@ -527,9 +534,8 @@ int main(void)
         support_test("results that were there stay when the supervisor is killed",
                      test_results_that_were_there_stay_when_the_supervisor_is_killed),
     };
-    uint64_t start;
-    /* without start times an orphan's corpse passes for alive until it is reaped */
-    if (mp__process_trace(getpid(), &start) == MP__TRACE_UNKNOWN)
+    /* there an orphan's corpse passes for alive until it is reaped, too */
+    if (!workers_end_at_once())
         kill_reap_orphans();
     return support_run_processes("supervisor", tests);
 }

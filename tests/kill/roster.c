@@ -1,6 +1,8 @@
 /* The roster of a pool's workers; roster.h tells how. */
 #include "kill/roster.h"
 
+#include <mp/process.h>
+
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -95,12 +97,21 @@ static void linger_at_step(const char *name)
     atomic_store(&mine->state, state);
 }
 
+/* The supervisor may be dead by now, and the parent who inherits orphans. */
+static bool is_supervisor(pid_t pid)
+{
+    struct look look;
+    mp_process *maker = mp_parent_process();
+    return maker == NULL || (look_up(pid, &look) && look.parent == mp_process_pid(maker));
+}
+
 int roster_sign(void *lingers)
 {
     uint32_t birth = atomic_fetch_add(&roster->births, 1);
     struct line *line = &roster->worker[birth % ROSTER_LINES];
-    if (roster_supervisor() == 0)
-        line_write(&roster->supervisor, getppid());
+    pid_t parent = getppid();
+    if (roster_supervisor() == 0 && is_supervisor(parent))
+        line_write(&roster->supervisor, parent);
     line_write(line, getpid());
     mine = line;
     dice = rng_start(kill_seed() + birth);

@@ -64,7 +64,7 @@ static int stay(mp_obj arg, mp_obj *result)
 {
     (void)arg;
     (void)result;
-    steps_set(0);
+    atomic_fetch_add(&steps_stage->flag[0], 1);
     while (pause() != 0)
         ;
     return 0;
@@ -192,6 +192,14 @@ static void one_task(void)
 {
     pool_make();
     apply_large(5);
+    mp_pool_destroy(pool);
+}
+
+static void one_death(void)
+{
+    pool_make();
+    expect(mp_pool_apply(pool, die, MP_NONE, NULL), MP_EDIED);
+    apply_square(2);
     mp_pool_destroy(pool);
 }
 
@@ -339,7 +347,7 @@ static void terminated(void)
         int code = mp_pool_apply_async(pool, i < 2 ? stay : square, MP(1), &result[i], NULL);
         check(code == 0 || is_broken(code));
     }
-    while (atomic_load(&at_work) < 2 && !atomic_load(&steps_stage->died))
+    while (atomic_load(&steps_stage->flag[0]) < 2 && !atomic_load(&steps_stage->died))
         kill_nap(100);
     check(mp_pool_terminate(pool) == 0);
     for (int i = 0; i < 4; i++) {
@@ -508,7 +516,12 @@ static void finish(void)
 
 const struct scenario steps_workers[] = {
     {"pool, one task, owner", prepare, NULL, one_task, .finish = finish},
+    {"pool, arrays, owner", prepare, NULL, arrays, .finish = finish},
+    {"pool, futures, owner", prepare, NULL, futures, .finish = finish},
+    {"pool, orphaned, owner", prepare, NULL, orphaned, .finish = finish},
     {"pool, one task, below", prepare, NULL, one_task, .finish = finish, .whose = IN_ITS_CHILDREN},
+    {"pool, one death, below", prepare, NULL, one_death, .finish = finish,
+     .whose = IN_ITS_CHILDREN},
     ALL(tasks),
     ALL(maps),
     ALL(deaths),

@@ -197,6 +197,7 @@ int wait_at_door(mp_obj arg, mp_obj *result)
     atomic_store(&door->pids[place], (int)getpid());
     assert_mp_result(mp_semaphore_release(door->came), 0);
     assert_mp_result(mp_event_wait(door->open, MP_FOREVER), 0);
+    (void)atomic_fetch_add(&door->left, 1);
     return answer(arg, result);
 }
 

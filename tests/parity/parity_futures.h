@@ -56,7 +56,7 @@ enum { DOOR_PLACES = 256 };
 struct door {
     mp_semaphore *came; /* one unit for each */
     mp_event *open;
-    atomic_int count;
+    atomic_int count, left;       /* how many came, and how many of them have gone on */
     atomic_int pids[DOOR_PLACES]; /* in the order in which they came */
 };
 
