@@ -93,7 +93,8 @@ MP_API int mp_executor_map(mp_executor *executor, mp_task *task, mp_obj iterable
  * Hand in no more; what was handed in runs.
  * Python: Executor.shutdown(wait=True, *, cancel_futures=False)
  * Waits for its end if `wait`; else the program's exit does. May be called again.
- * Returns 0; MP_ESTATE in another process, or if it should wait on the helper thread.
+ * Returns 0; MP_ESTATE in another process, or if it should wait on the helper thread; having waited,
+ * MP_EBROKENPOOL (BrokenProcessPool) if it broke or its supervisor died.
  * \param cancel_futures what has not begun is cancelled
  */
 MP_API int mp_executor_shutdown(mp_executor *executor, bool wait, bool cancel_futures);

@@ -322,7 +322,7 @@ MP_API int mp_pool_terminate(mp_pool *pool);
  * Python: Pool.join()
  * After close it takes what is left of generators, and calls their functions. May be called again.
  * Returns 0; MP_ETIMEOUT: it goes on; MP_ESTATE (ValueError) before close or terminate, and on the
- * helper thread.
+ * helper thread; MP_EBROKENPOOL: it has ended, but not as it should: it broke, or its supervisor died.
  */
 MP_API int mp_pool_join(mp_pool *pool, double timeout);
 

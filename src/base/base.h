@@ -14,6 +14,8 @@
    caller may swallow return bare codes. */
 int mp__fail(int code);
 int mp__failf(int code, const char *format, ...) MP_PRINTF(2, 3);
+/* The text of this thread's last failure, if that had this code, else "". */
+const char *mp__detail_of(int code);
 /* After one of the two: what mp_error_code() is to say of this failure. */
 void mp__fail_own_code(int own_code);
 

@@ -160,6 +160,11 @@ const char *mp_error_detail(void)
     return detail_text;
 }
 
+const char *mp__detail_of(int code)
+{
+    return detail_code == code ? detail_text : "";
+}
+
 int mp_error_code(void)
 {
     return task_code;
@@ -200,7 +205,7 @@ int mp_check_(int result, const char *file, int line, const char *expr)
 {
     if (result >= 0)
         return result;
-    const char *detail = detail_code == result ? detail_text : "";
+    const char *detail = mp__detail_of(result);
     fflush(stdout);
     fprintf(stderr, "%s:%d: %s: %s%s%s%s\n", file, line, expr, mp_strerror(result),
             *detail ? " (" : "", detail, *detail ? ")" : "");

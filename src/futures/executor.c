@@ -5,8 +5,6 @@
 #include <signal.h>
 #include <stdlib.h>
 
-enum { WORKERS_MOST = 2000 };
-
 struct mp_executor {
     uint32_t magic;
     struct mp__crew *crew;
@@ -29,7 +27,7 @@ int mp_executor_create(mp_executor **out, int max_workers, const mp_executor_opt
     static const mp_executor_options none;
     if (options == NULL)
         options = &none;
-    if (out == NULL || max_workers < 0 || max_workers > WORKERS_MOST)
+    if (out == NULL || max_workers < 0 || max_workers > MP__WORKERS_MAX)
         return mp__fail(MP_EINVAL);
     struct mp__crew_options crew_options = {
         .workers = (uint32_t)(max_workers > 0 ? max_workers : mp__cpus_usable()),
@@ -85,14 +83,12 @@ int mp_executor_submit_with(mp_executor *executor, mp_task *task, mp_obj arg, mp
 
 /* ---- map -------------------------------------------------------------------------------------- */
 
-#define PROGRESS_SPAN (100 * MP__MS)
-
 static int map_await(struct mp__work *work, const mp_map_options *options, mp__moment until)
 {
     size_t done, total;
     int rc;
     for (;;) {
-        mp__moment slice = options->progress != NULL ? mp__moment_in(PROGRESS_SPAN) : until;
+        mp__moment slice = options->progress != NULL ? mp__moment_in(MP__PROGRESS_SPAN) : until;
         rc = mp__work_await(work, slice < until ? slice : until);
         done = mp__work_count(work, &total);
         if (options->progress != NULL && (rc == 0 || rc == MP_ETIMEOUT))
@@ -107,11 +103,11 @@ static int map_give_up(struct mp__work *work, size_t n, mp_obj *results,
                        const mp_map_options *options)
 {
     mp__work_cancel(work);
-    int rc = mp__work_results(work, results, options->status, options->errors);
+    int first, rc = mp__work_results(work, results, options->status, options->errors, &first);
     for (size_t i = 0; i < n && options->status != NULL; i++)
         if (options->status[i] == MP_ECANCELLED)
             options->status[i] = MP_ETIMEOUT;
-    return rc == -ENOMEM ? rc : mp__fail(MP_ETIMEOUT);
+    return rc != 0 ? rc : mp__fail(MP_ETIMEOUT);
 }
 
 static int map_run(struct mp__crew *crew, mp_task *task, const struct mp__items *items,
@@ -125,15 +121,16 @@ static int map_run(struct mp__crew *crew, mp_task *task, const struct mp__items 
         rc = mp__work_map(crew, task, items->items, items->n, chunk, &terms, &work);
     if (rc != 0)
         return rc;
+    int first = 0;
     rc = map_await(work, options, until);
     if (rc == MP_ETIMEOUT)
         rc = map_give_up(work, items->n, results, options);
     else if (rc == 0)
-        rc = mp__work_results(work, results, options->status, options->errors);
+        rc = mp__work_results(work, results, options->status, options->errors, &first);
     else
         mp__failf(rc, "it would wait for its own executor");
     mp__work_release(work);
-    return rc;
+    return rc != 0 ? rc : first;
 }
 
 int mp_executor_map(mp_executor *executor, mp_task *task, mp_obj iterable, mp_obj *results,
@@ -180,9 +177,7 @@ int mp_executor_shutdown(mp_executor *executor, bool wait, bool cancel_futures)
     mp__crew_close(executor->crew);
     if (cancel_futures)
         mp__crew_cancel(executor->crew);
-    if (wait)
-        mp__crew_join(executor->crew, MP__NEVER);
-    return 0;
+    return wait ? mp__crew_join(executor->crew, MP__NEVER) : 0;
 }
 
 static int workers_end(mp_executor *executor, int signal_number)

@@ -275,7 +275,7 @@ static int future_watch(mp_future *future)
             future->watched = true;
     }
     pthread_mutex_unlock(&future->lock);
-    return rc;
+    return rc < 0 ? rc : 0;
 }
 
 int mp_future_add_done_callback(mp_future *future, void (*fn)(mp_future *, void *), void *arg)

@@ -37,6 +37,14 @@ static struct mp__crew *crew_to_await(mp_future *const *fs, size_t n)
     return crew_of(fs[0]);
 }
 
+/* Each executor may have died, not only the one that is being waited on. */
+static void deaths_look(mp_future *const *fs, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!mp__future_is_done(fs[i]))
+            mp__work_await(mp__future_work(fs[i]), 0);
+}
+
 int mp__futures_await(mp_future *const *fs, size_t n, bool are_of_one, bool (*ready)(void *arg),
                       void *arg, mp__moment until)
 {
@@ -48,6 +56,8 @@ int mp__futures_await(mp_future *const *fs, size_t n, bool are_of_one, bool (*re
             return mp__failf(rc, "it would wait for its own executor");
         if (rc == 0 || mp__moment_passed(until))
             return rc != 0 ? mp__fail(rc) : 0;
+        if (!are_of_one)
+            deaths_look(fs, n);
     }
 }
 

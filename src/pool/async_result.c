@@ -43,16 +43,20 @@ static int result_check(const mp_async_result *result)
 }
 
 /* Once the work is ready. */
-static void result_fill(mp_async_result *result)
+static int result_fill(mp_async_result *result)
 {
+    int first, rc = 0;
     pthread_mutex_lock(&result->lock);
     if (result->work != NULL && (result->status != NULL || result->errors != NULL))
-        mp__work_results(result->work, NULL, result->status, result->errors);
+        rc = mp__work_results(result->work, NULL, result->status, result->errors, &first);
     else if (result->errors != NULL)
-        mp_obj_copy(mp_obj_list(NULL, 0), result->errors);
-    result->status = NULL;
-    result->errors = NULL;
+        rc = mp_obj_copy(mp_obj_list(NULL, 0), result->errors);
+    if (rc == 0) {
+        result->status = NULL;
+        result->errors = NULL;
+    }
     pthread_mutex_unlock(&result->lock);
+    return rc;
 }
 
 static int result_await(mp_async_result *result, double timeout)
@@ -68,8 +72,13 @@ static int result_await(mp_async_result *result, double timeout)
         return mp__failf(rc, "it would wait for its own pool");
     if (rc != 0)
         return mp__fail(rc);
-    result_fill(result);
-    return 0;
+    return result_fill(result);
+}
+
+static int map_get(struct mp__work *work, mp_obj *out)
+{
+    int first = 0, rc = mp__work_results(work, out, NULL, NULL, &first);
+    return rc != 0 ? rc : first;
 }
 
 int mp_async_result_get(mp_async_result *result, mp_obj *out, double timeout)
@@ -80,7 +89,7 @@ int mp_async_result_get(mp_async_result *result, mp_obj *out, double timeout)
     if (result->work == NULL)
         return out != NULL ? mp_obj_copy(mp_obj_list(NULL, 0), out) : 0;
     if (result->is_map)
-        return mp__work_results(result->work, out, NULL, NULL);
+        return map_get(result->work, out);
     return mp__work_result(result->work, 0, out);
 }
 
@@ -95,8 +104,7 @@ bool mp_async_result_ready(mp_async_result *result)
         return false;
     if (result->work != NULL && mp__work_await(result->work, 0) != 0)
         return false;
-    result_fill(result);
-    return true;
+    return result_fill(result) == 0;
 }
 
 int mp_async_result_successful(mp_async_result *result)

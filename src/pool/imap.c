@@ -16,6 +16,7 @@
 #include <string.h>
 
 enum { RUNS_PER_WORKER = 4 };
+#define NO_RUN (-ENOBUFS) /* there is not even memory to note that a chunk failed */
 
 struct run {
     struct run *next;
@@ -36,6 +37,8 @@ struct mp_imap {
     void *context;
     struct mp__input input;
     bool is_open; /* the input has not ended */
+    int end_code; /* why it did, if it failed and that was not told yet */
+    char end_detail[160];
     pthread_mutex_t lock;
     pthread_t feeder; /* who is asking for an item, if feeds */
     bool feeds;
@@ -80,7 +83,7 @@ static int run_submit(mp_imap *imap, const mp_obj *items, size_t n)
 {
     struct run *run = run_add(imap, n);
     if (run == NULL)
-        return mp__fail(-ENOMEM);
+        return mp__fail(NO_RUN);
     int rc = mp__work_map(imap->crew, imap->task, items, n, n, &imap->terms, &run->work);
     if (rc != 0)
         run_fail(run, rc);
@@ -94,16 +97,22 @@ static bool run_is_ready(const struct run *run)
     return run->work == NULL || mp__work_is_ready(run->work);
 }
 
+/* Nothing more can be handed in. */
 static bool is_final(int code)
 {
-    return code == MP_ESTATE || code == MP_EBROKENPOOL;
+    return code == MP_ESTATE || code == MP_EBROKENPOOL || code == NO_RUN;
 }
 
 /* ---- lazy input ------------------------------------------------------------------------------ */
 
-static void input_end(mp_imap *imap)
+/* With a code: where the input ends it failed, and says so once. */
+static void input_end(mp_imap *imap, int code)
 {
     imap->is_open = false;
+    imap->end_code = code == MP_ESTATE ? MP_ECANCELLED /* the pool was terminated */
+                     : code == NO_RUN  ? -ENOMEM
+                                       : code;
+    snprintf(imap->end_detail, sizeof imap->end_detail, "%s", code != 0 ? mp_error_detail() : "");
     mp__input_close(imap->crew, &imap->input);
 }
 
@@ -112,9 +121,8 @@ static int item_ask(mp_imap *imap, mp_obj *item)
     imap->feeder = pthread_self();
     imap->feeds = true;
     pthread_mutex_unlock(&imap->lock);
+    mp__fail(0);
     int rc = imap->next(imap->context, item);
-    if (rc < 0 && strcmp(mp_error_detail(), "") == 0)
-        mp__fail(rc);
     pthread_mutex_lock(&imap->lock);
     imap->feeds = false;
     return rc;
@@ -140,35 +148,42 @@ static size_t chunk_ask(mp_imap *imap, mp_obj *items, int *rc)
     return n;
 }
 
-/* Hands in the next chunk; the lock is held, but not while the input is asked. */
+/* Takes the next chunk from the input and hands it in: what the input said last, or why no more can
+   be handed in. The details are kept over what comes between. */
+static int chunk_feed(mp_imap *imap, mp_obj *items)
+{
+    int rc = mp__crew_check_input(imap->crew);
+    if (rc != 0)
+        return rc;
+    size_t n = chunk_ask(imap, items, &rc);
+    char detail[sizeof imap->end_detail];
+    snprintf(detail, sizeof detail, "%s", mp_error_detail());
+    int submitted = n > 0 ? run_submit(imap, items, n) : 0;
+    for (size_t i = 0; i < n && imap->chunk > 1; i++)
+        mp_obj_free(&items[i]);
+    if (is_final(submitted))
+        return submitted;
+    return rc < 0 ? mp__failf(rc, "%s", detail) : rc;
+}
+
+/* The lock is held, but not while the input is asked. */
 static void input_feed(mp_imap *imap)
 {
-    int rc = 0;
     mp_obj one = mp_obj_none(), *items = &one;
     if (imap->chunk > 1)
         items = calloc(imap->chunk, sizeof *items);
-    size_t n = items != NULL ? chunk_ask(imap, items, &rc) : 0;
-    int submitted = n > 0 ? run_submit(imap, items, n) : 0;
-    for (size_t i = 0; i < n && items != &one; i++)
-        mp_obj_free(&items[i]);
-    if (items == NULL)
-        rc = mp__fail(-ENOMEM);
+    int rc = items != NULL ? chunk_feed(imap, items) : mp__fail(-ENOMEM);
     if (items != &one)
         free(items);
-    if (rc < 0 && !is_final(submitted)) {
-        struct run *run = run_add(imap, 1); /* the input failed behind the items it gave */
-        if (run != NULL)
-            run_fail(run, rc);
-    }
-    if (rc <= 0 || is_final(submitted))
-        input_end(imap);
+    if (rc <= 0)
+        input_end(imap, rc);
 }
 
-static void input_feed_all(struct mp__input *input)
+static void input_feed_all(struct mp__input *input, mp__moment until)
 {
     mp_imap *imap = (mp_imap *)(void *)((char *)input - offsetof(mp_imap, input));
     pthread_mutex_lock(&imap->lock);
-    while (imap->is_open && !imap->feeds)
+    while (imap->is_open && !imap->feeds && !mp__moment_passed(until))
         input_feed(imap);
     bool others_feed = imap->feeds;
     pthread_mutex_unlock(&imap->lock);
@@ -227,7 +242,7 @@ static int list_submit(mp_imap *imap, const struct mp__items *items)
         size_t left = items->n - i;
         int rc = run_submit(imap, items->items + i, left < imap->chunk ? left : imap->chunk);
         if (rc == -ENOMEM || is_final(rc))
-            return rc;
+            return rc == NO_RUN ? mp__fail(-ENOMEM) : rc;
     }
     return 0;
 }
@@ -331,8 +346,28 @@ static int run_take(mp_imap *imap, struct run **at, mp_obj *out)
 static void window_fill(mp_imap *imap)
 {
     size_t most = (size_t)RUNS_PER_WORKER * mp__crew_workers(imap->crew);
-    while (imap->is_open && imap->in_flight < most && run_ready(imap) == NULL)
+    while (imap->is_open && !imap->feeds && imap->in_flight < most && run_ready(imap) == NULL)
         input_feed(imap);
+}
+
+/* There are no more results: why the input failed, once, then 0. */
+static int end_take(mp_imap *imap)
+{
+    int code = imap->end_code;
+    imap->end_code = 0;
+    return code != 0 ? mp__failf(code, "%s", imap->end_detail) : 0;
+}
+
+/* While another thread asks the input, what comes of that is looked for now and then. */
+static int imap_await(mp_imap *imap, mp__moment until)
+{
+    mp__moment slice = imap->feeds ? mp__moment_in(MP__SLICE_FIRST) : until;
+    if (imap->is_ordered && imap->runs != NULL)
+        mp__work_expect(imap->runs->work);
+    pthread_mutex_unlock(&imap->lock);
+    int rc = mp__crew_await(imap->crew, imap_is_ready, imap, slice < until ? slice : until);
+    pthread_mutex_lock(&imap->lock);
+    return rc == MP_ETIMEOUT && !mp__moment_passed(until) ? 0 : rc;
 }
 
 /* Under the lock, which it gives up to wait: like mp_imap_next. */
@@ -343,13 +378,9 @@ static int imap_take(mp_imap *imap, mp_obj *out, mp__moment until)
         struct run **at = run_ready(imap);
         if (at != NULL)
             return run_take(imap, at, out);
-        if (imap->runs == NULL)
-            return 0;
-        if (imap->is_ordered)
-            mp__work_expect(imap->runs->work);
-        pthread_mutex_unlock(&imap->lock);
-        int rc = mp__crew_await(imap->crew, imap_is_ready, imap, until);
-        pthread_mutex_lock(&imap->lock);
+        if (imap->runs == NULL && !imap->is_open)
+            return end_take(imap);
+        int rc = imap_await(imap, until);
         if (rc == MP_ESTATE)
             return mp__failf(rc, "it would wait for its own pool");
         if (rc != 0)
@@ -368,13 +399,10 @@ int mp_imap_next(mp_imap *imap, mp_obj *out, double timeout)
     if (rc != 0)
         return rc;
     pthread_mutex_lock(&imap->lock);
-    while (imap->feeds && !pthread_equal(imap->feeder, pthread_self())) {
-        pthread_mutex_unlock(&imap->lock); /* mp_pool_join is taking the rest */
-        mp_sleep(0.001);
-        pthread_mutex_lock(&imap->lock);
-    }
-    rc = imap->feeds ? mp__failf(MP_ESTATE, "the iterator is being asked already")
-                     : imap_take(imap, out, until);
+    if (imap->feeds && pthread_equal(imap->feeder, pthread_self()))
+        rc = mp__failf(MP_ESTATE, "the iterator is being asked already");
+    else
+        rc = imap_take(imap, out, until);
     pthread_mutex_unlock(&imap->lock);
     return rc;
 }
@@ -384,8 +412,8 @@ void mp_imap_destroy(mp_imap *imap)
     if (imap == NULL || imap->magic != MP__IMAP_MAGIC)
         return;
     if (mp__crew_check(imap->crew) == 0) {
-        if (imap->is_open)
-            input_end(imap);
+        if (imap->next != NULL)
+            mp__input_end(imap->crew, &imap->input);
         while (imap->runs != NULL) {
             if (imap->runs->work != NULL)
                 mp__work_cancel(imap->runs->work);

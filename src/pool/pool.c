@@ -5,8 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
-enum { WORKERS_MOST = 2000, DEATHS_MOST = 65536, CHUNKS_PER_WORKER = 16 };
-#define PROGRESS_SPAN (100 * MP__MS)
+enum { DEATHS_MOST = 65536, CHUNKS_PER_WORKER = 16 };
 
 static const mp_map_options no_map_options;
 static const mp_task_options no_task_options;
@@ -19,7 +18,7 @@ static int options_read(int processes, const mp_pool_options *options,
     static const mp_pool_options none;
     if (options == NULL)
         options = &none;
-    if (processes < 0 || processes > WORKERS_MOST || !(options->restart_seconds >= 0))
+    if (processes < 0 || processes > MP__WORKERS_MAX || !(options->restart_seconds >= 0))
         return MP_EINVAL;
     *crew = (struct mp__crew_options){
         .workers = (uint32_t)(processes > 0 ? processes : mp__cpus_usable()),
@@ -98,7 +97,7 @@ int mp_pool_join(mp_pool *pool, double timeout)
     if (mp__crew_is_helper(pool->crew))
         return mp__failf(MP_ESTATE, "it would wait for its own pool");
     rc = mp__crew_join(pool->crew, until);
-    return rc != 0 ? mp__fail(rc) : 0;
+    return rc == MP_ETIMEOUT ? mp__fail(rc) : rc;
 }
 
 void mp_pool_destroy(mp_pool *pool)
@@ -155,8 +154,11 @@ static void callbacks_run(struct mp__work *work, void *arg)
 {
     const struct callbacks *calls = arg;
     mp_obj result = mp_obj_none();
-    int rc = calls->is_map ? mp__work_results(work, &result, NULL, NULL)
+    int first = 0;
+    int rc = calls->is_map ? mp__work_results(work, &result, NULL, NULL, &first)
                            : mp__work_result(work, 0, &result);
+    if (rc == 0)
+        rc = first;
     if (rc == 0 && calls->callback != NULL) {
         calls->callback(mp_obj_view(result), calls->arg);
     } else if (rc != 0 && calls->error_callback != NULL) {
@@ -253,7 +255,7 @@ static int map_submit(mp_pool *pool, mp_task *task, const struct mp__items *item
 static int map_await(struct mp__work *work, const mp_map_options *options)
 {
     size_t done, total;
-    mp__moment span = options->progress != NULL ? PROGRESS_SPAN : MP__NEVER;
+    mp__moment span = options->progress != NULL ? MP__PROGRESS_SPAN : MP__NEVER;
     int rc;
     while ((rc = mp__work_await(work, mp__moment_in(span))) == MP_ETIMEOUT) {
         done = mp__work_count(work, &total);
@@ -274,13 +276,14 @@ static int map_run(mp_pool *pool, mp_task *task, const struct mp__items *items, 
     int rc = map_submit(pool, task, items, options, terms, &work);
     if (rc != 0)
         return rc;
+    int first = 0;
     rc = map_await(work, options);
     if (rc != 0)
         mp__failf(rc, "it would wait for its own pool");
     else
-        rc = mp__work_results(work, results, options->status, options->errors);
+        rc = mp__work_results(work, results, options->status, options->errors, &first);
     mp__work_release(work);
-    return rc;
+    return rc != 0 ? rc : first;
 }
 
 /* Of a map of nothing. */

@@ -13,7 +13,6 @@
 #include <string.h>
 
 #define BUFFER_KEPT ((size_t)64 << 20)
-#define PROGRESS_SPAN (100 * MP__MS)
 #define CHUNKS_PER_WORKER 64
 #define HEAD ((size_t)64) /* of the buffer, so that the arrays stand aligned */
 
@@ -180,7 +179,7 @@ static int window_enter(struct window *w)
         return mp__fail(rc);
     pthread_mutex_lock(&w->crew->lock);
     mp__orphans_reap(w->crew, 2);
-    rc = mp__crew_check_open(w->crew);
+    rc = mp__crew_check_feed(w->crew, true);
     for (size_t i = 0; i < w->count && rc == 0; i += w->chunk) {
         size_t left = w->count - i;
         rc = mp__work_add(w->work, &tail, (uint32_t)i,
@@ -228,7 +227,7 @@ static void progress_tell(struct window *w)
 
 static void window_await(struct window *w)
 {
-    mp__moment span = w->call->options->progress != NULL ? PROGRESS_SPAN : MP__NEVER;
+    mp__moment span = w->call->options->progress != NULL ? MP__PROGRESS_SPAN : MP__NEVER;
     while (mp__work_await(w->work, mp__moment_in(span)) == MP_ETIMEOUT) {
         progress_tell(w);
         chunks_copy_out(w, false);
@@ -300,6 +299,29 @@ static void window_choose(struct window *w)
         call->result_size == 0 || mp__arena_holds(call->results, call->count * call->result_size);
 }
 
+/* The items from w->begin on will not run any more: the crew ends, or has ended. */
+static int windows_give_up(struct window *w, struct verdict *verdict)
+{
+    size_t count = w->call->count;
+    int *status = w->call->options->status, rc = 0;
+    mp__crew_await_end(w->crew);
+    int code = mp__crew_report_over(w->crew);
+    verdict_note(verdict, code);
+    for (size_t i = w->begin; i < count && rc == 0; i++) {
+        if (status != NULL)
+            status[i] = code;
+        if (verdict->errors != NULL)
+            rc = mp__error_make(code, &verdict->errors[i]);
+    }
+    w->count = count - w->begin;
+    return rc != 0 ? mp__fail(rc) : 0;
+}
+
+static bool is_over(int rc)
+{
+    return rc == MP_ESTATE || rc == MP_EBROKENPOOL;
+}
+
 static int windows_run(struct window *w, struct verdict *verdict)
 {
     int rc = 0;
@@ -310,6 +332,8 @@ static int windows_run(struct window *w, struct verdict *verdict)
             return mp__fail(rc);
         rc = window_run(w, verdict);
         buffer_keep(w->crew, w->buffer, w->buffer_size);
+        if (is_over(rc))
+            rc = windows_give_up(w, verdict);
     }
     return rc;
 }
@@ -319,11 +343,14 @@ int mp__crew_map_array(struct mp__crew *crew, const struct mp__array_call *call)
     struct window w = {.crew = crew, .call = call};
     struct verdict verdict = {0, 0, "", NULL};
     const mp_map_options *options = call->options;
-    int rc;
     if (options->errors != NULL && (verdict.errors = mp__objects_make(call->count)) == NULL)
         return mp__fail(-ENOMEM);
-    window_choose(&w);
-    rc = windows_run(&w, &verdict);
+    int rc = mp__crew_enter(crew);
+    if (rc == 0) {
+        window_choose(&w);
+        rc = windows_run(&w, &verdict);
+        mp__crew_leave(crew);
+    }
     if (rc == 0 && options->errors != NULL) {
         rc = mp__objects_list(verdict.errors, call->count, options->errors);
         if (rc != 0)

@@ -41,10 +41,9 @@
 #define MP__BOARD_H
 
 #include "memory/memory.h"
+#include "workers/workers.h"
 
-#include <mp/pool.h>
-
-enum { MP__WORKERS_MAX = 2000, MP__TASK_PAGES = 20 };
+enum { MP__TASK_PAGES = 20 };
 #define MP__TASKS_FIRST 64u /* in the first page; each page has twice as many as the one before */
 #define MP__ITEMS_MAX ((size_t)UINT32_MAX)
 
@@ -191,10 +190,9 @@ struct mp__board {
     _Atomic uint32_t inputs; /* lazy inputs that may still hand in tasks after close */
     _Atomic uint32_t end_signal;
     _Atomic uint32_t ready;     /* how many workers ever were */
-    _Atomic uint32_t left_over; /* a task that the supervisor queued again, beside the list; or 0 */
+    _Atomic uint64_t left_over; /* count:32 | task:32 that the supervisor queued again, or 0 */
     _Atomic mp__owner supervisor;
     _Atomic uint32_t pages[MP__TASK_PAGES];
-    int32_t reason_code;
     char reason[160];                   /* written before the state is BROKEN */
     _Atomic int64_t next_look;          /* when the supervisor looks at deadlines again */
     _Alignas(64) _Atomic uint64_t head; /* count:32 | task:32 */
@@ -239,6 +237,10 @@ void mp__task_queue(struct mp__board *board, uint32_t index, uint32_t *tail);
 /* Moves the head over what is claimed; gives the position of the task it stands at. */
 uint64_t mp__queue_pass(struct mp__board *board);
 bool mp__queue_is_empty(struct mp__board *board);
+static inline bool mp__any_left_over(struct mp__board *board)
+{
+    return (uint32_t)atomic_load(&board->left_over) != 0;
+}
 /* Claims the first queued task for place w: its index, or 0. */
 uint32_t mp__task_claim(struct mp__board *board, uint32_t w);
 /* A claimed task has no item left to run. */

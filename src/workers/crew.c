@@ -10,9 +10,10 @@
 #include "workers/crew.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define LOOK (50 * MP__MS) /* between looks at the supervisor */
 
 static void crews_finish(void);
 
@@ -143,9 +144,28 @@ int mp__crew_check_feed(struct mp__crew *crew, bool is_input)
     return 0;
 }
 
+/* Who only hands in learns of the supervisor's death as well. */
+static void death_look(struct mp__crew *crew)
+{
+    mp__moment now = mp__now(), looked = atomic_load(&crew->looked);
+    if (now - looked < LOOK || !atomic_compare_exchange_strong(&crew->looked, &looked, now))
+        return;
+    if (!atomic_load(&crew->over) && mp__crew_is_dead(crew))
+        mp__crew_settle(crew);
+}
+
 int mp__crew_check_open(struct mp__crew *crew)
 {
+    if (mp__crew_check(crew) == 0)
+        death_look(crew);
     return mp__crew_check_feed(crew, false);
+}
+
+int mp__crew_check_input(struct mp__crew *crew)
+{
+    if (mp__crew_check(crew) == 0)
+        death_look(crew);
+    return mp__crew_check_feed(crew, true);
 }
 
 int mp__crew_check_wait(struct mp__crew *crew)
@@ -188,11 +208,44 @@ void mp__crew_end(struct mp__crew *crew, int signal_number)
     mp__gate_post(&crew->board->supervise);
 }
 
+int mp__crew_enter(struct mp__crew *crew)
+{
+    int rc = mp__crew_check_wait(crew);
+    if (rc != 0)
+        return rc;
+    pthread_mutex_lock(&crew->lock);
+    rc = mp__crew_check_feed(crew, false);
+    if (rc == 0) {
+        crew->references++;
+        atomic_fetch_add(&crew->board->inputs, 1);
+    }
+    pthread_mutex_unlock(&crew->lock);
+    return rc;
+}
+
+/* Under the lock; an end of the crew has taken all inputs away. */
+static void inputs_drop(struct mp__crew *crew)
+{
+    if (atomic_load(&crew->board->inputs) > 0)
+        atomic_fetch_sub(&crew->board->inputs, 1);
+    mp__gate_post(&crew->board->supervise);
+}
+
+void mp__crew_leave(struct mp__crew *crew)
+{
+    pthread_mutex_lock(&crew->lock);
+    inputs_drop(crew);
+    pthread_mutex_unlock(&crew->lock);
+    mp__crew_let_go(crew);
+}
+
 /* ---- lazy inputs ---------------------------------------------------------------------------- */
 
 void mp__input_open(struct mp__crew *crew, struct mp__input *input)
 {
+    pthread_cond_init(&input->idle, NULL);
     pthread_mutex_lock(&crew->lock);
+    input->busy = false;
     input->next = crew->inputs;
     crew->inputs = input;
     atomic_fetch_add(&crew->board->inputs, 1);
@@ -207,33 +260,65 @@ void mp__input_close(struct mp__crew *crew, struct mp__input *input)
         at = &(*at)->next;
     if (*at != NULL) {
         *at = input->next;
-        if (atomic_load(&crew->board->inputs) > 0)
-            atomic_fetch_sub(&crew->board->inputs, 1);
+        inputs_drop(crew);
     }
     pthread_mutex_unlock(&crew->lock);
-    mp__gate_post(&crew->board->supervise);
 }
 
-static struct mp__input *input_first(struct mp__crew *crew)
+void mp__input_end(struct mp__crew *crew, struct mp__input *input)
+{
+    mp__input_close(crew, input);
+    pthread_mutex_lock(&crew->lock);
+    while (input->busy)
+        pthread_cond_wait(&input->idle, &crew->lock);
+    pthread_mutex_unlock(&crew->lock);
+    pthread_cond_destroy(&input->idle);
+}
+
+static struct mp__input *input_borrow(struct mp__crew *crew)
 {
     pthread_mutex_lock(&crew->lock);
     struct mp__input *input = crew->inputs;
+    while (input != NULL && input->busy) /* another join has it */
+        input = input->next;
+    if (input != NULL)
+        input->busy = true;
     pthread_mutex_unlock(&crew->lock);
     return input;
 }
 
+static void input_give_back(struct mp__crew *crew, struct mp__input *input)
+{
+    pthread_mutex_lock(&crew->lock);
+    input->busy = false;
+    pthread_cond_broadcast(&input->idle);
+    pthread_mutex_unlock(&crew->lock);
+}
+
 /* ---- the end -------------------------------------------------------------------------------- */
+
+void mp__crew_await_end(struct mp__crew *crew)
+{
+    mp__process_join(crew->supervisor, MP__NEVER);
+    mp__crew_settle(crew);
+}
 
 int mp__crew_join(struct mp__crew *crew, mp__moment until)
 {
     struct mp__input *input;
-    while (mp__board_state(crew->board) == MP__BOARD_CLOSED && (input = input_first(crew)) != NULL)
-        input->feed_all(input);
+    while (mp__board_state(crew->board) == MP__BOARD_CLOSED &&
+           (input = input_borrow(crew)) != NULL) {
+        input->feed_all(input, until);
+        input_give_back(crew, input);
+        if (mp__moment_passed(until))
+            break;
+    }
     if (mp__process_join(crew->supervisor, until) != 0)
         return MP_ETIMEOUT;
     mp__crew_settle(crew);
     mp__helper_end(crew);
-    return 0;
+    bool died = mp__board_state(crew->board) != MP__BOARD_ENDED;
+    return died || atomic_load(&crew->board->broken) ? broken_report(crew) : 0;
 }
 
 void mp__crew_drop(struct mp__crew *crew)
@@ -248,6 +333,7 @@ void mp__crew_free(struct mp__crew *crew)
         mp__object_end(crew->object);
     else
         atomic_store(&crew->object->creator, 0);
+    mp_process_destroy(crew->supervisor);
     pthread_mutex_destroy(&crew->lock);
     pthread_mutex_destroy(&crew->wait_lock);
     pthread_cond_destroy(&crew->wait_cond);
@@ -275,9 +361,8 @@ void mp__crew_let_go(struct mp__crew *crew)
 
 static void crew_give_up(struct mp__crew *crew)
 {
-    mp_process_destroy(crew->supervisor);
     pthread_mutex_lock(&crew->lock);
-    mp__orphans_reap(crew, UINT_MAX);
+    mp__orphans_reap(crew, crew->orphan_count);
     if (crew->buffer != NULL)
         mp__heap_give(crew->buffer);
     crew->buffer = NULL;
@@ -299,26 +384,32 @@ void mp__crew_release(struct mp__crew *crew)
 /* On the helper thread, its last act. */
 void mp__crew_give_up_inherited(struct mp__crew *crew)
 {
-    mp__process_join(crew->supervisor, MP__NEVER);
-    mp__crew_settle(crew);
+    mp__crew_await_end(crew);
     crew_give_up(crew);
 }
 
 /* At the exit of this process: one after the other, as handles may be given back meanwhile. */
+static struct mp__crew *crew_borrow(void)
+{
+    struct mp__registry *registry = mp__registry_lock();
+    struct mp__crew *crew = registry->crews;
+    if (crew != NULL) {
+        registry->crews = crew->next;
+        mp__crew_keep(crew);
+    }
+    mp__registry_unlock();
+    return crew;
+}
+
 static void crews_finish(void)
 {
-    for (;;) {
-        struct mp__registry *registry = mp__registry_lock();
-        struct mp__crew *crew = registry->crews;
-        if (crew != NULL)
-            registry->crews = crew->next;
-        mp__registry_unlock();
-        if (crew == NULL)
-            return;
+    struct mp__crew *crew;
+    while ((crew = crew_borrow()) != NULL) {
         if (crew->options.daemonic)
             mp__crew_end(crew, SIGTERM);
         else
             mp__crew_close(crew);
         mp__crew_join(crew, MP__NEVER);
+        mp__crew_let_go(crew);
     }
 }

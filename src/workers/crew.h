@@ -14,7 +14,7 @@
 /* Signals that a supervisor does not leave as they are. */
 struct mp__signals {
     sigset_t mask;
-    struct sigaction child, go_on, stop;
+    struct sigaction child, go_on;
 };
 
 /* Private to the owner. `lock` guards what is handed in and the lists; the fields after it that
@@ -29,16 +29,18 @@ struct mp__crew {
     struct mp__crew *next; /* of those of this process; under the registry's lock */
 
     pthread_mutex_t lock;
-    unsigned references;  /* the handle, and each work */
-    atomic_bool closed;   /* nothing more may be handed in */
-    atomic_bool over;     /* nobody works any more, and all records are harvested */
-    bool buried;          /* all workers were seen dead: their memory may be used again */
-    int over_code;        /* of what was not begun */
-    uint32_t tail;        /* the last queued task */
-    uint32_t used, pages; /* tasks ever used, pages there are */
+    unsigned references;    /* the handle, and each work */
+    atomic_bool closed;     /* nothing more may be handed in */
+    atomic_bool over;       /* nobody works any more, and all records are harvested */
+    _Atomic int64_t looked; /* when handing in looked for the supervisor last */
+    bool buried;            /* all workers were seen dead: their memory may be used again */
+    int over_code;          /* of what was not begun */
+    uint32_t tail;          /* the last queued task */
+    uint32_t used, pages;   /* tasks ever used, pages there are */
     uint32_t free, limbo; /* tasks free; tasks done that the head has not passed, or perhaps not */
     uint64_t passed;      /* where the head stood when limbo was looked through last */
-    struct mp__work *orphans, **orphans_end; /* nobody waits for them; oldest first */
+    struct mp__work *orphans, **orphans_end; /* nobody waits for them */
+    size_t orphan_count;
     struct mp__input *inputs;
     void *buffer; /* for arrays, kept between calls; NULL: none, or in use */
     size_t buffer_size;
@@ -51,9 +53,12 @@ struct mp__crew {
 
     /* helper.c, under wait_lock */
     bool has_helper, helper_ends;
-    bool inherits;         /* the helper has to give the crew up */
-    atomic_uint cancels;   /* how often something was cancelled */
-    unsigned cancels_seen; /* by the helper */
+    bool helper_done;       /* none will be started again */
+    bool is_unordered;      /* work in the list was handed in before some that stands before it */
+    uint64_t last_position; /* when the last of them was */
+    bool inherits;          /* the helper has to give the crew up */
+    atomic_uint cancels;    /* how often something was cancelled */
+    unsigned cancels_seen;  /* by the helper */
     pthread_t helper;
     struct mp__work *watched, **watched_end;
     unsigned progresses; /* how many of them want to be told in between */
@@ -80,13 +85,17 @@ int mp__crew_check_feed(struct mp__crew *crew, bool is_input);
 
 /* hand_in.c, under the crew's lock */
 void mp__work_reclaim(struct mp__work *work);
-void mp__orphans_reap(struct mp__crew *crew, unsigned most);
+void mp__orphans_reap(struct mp__crew *crew, size_t most);
 
 /* The owner has found that nobody works any more (settle.c). */
 void mp__crew_settle(struct mp__crew *crew);
+void mp__crew_await_end(struct mp__crew *crew); /* of one that is ending, or dead */
+/* Of a crew that is over: reports the code of what was not begun. */
+int mp__crew_report_over(struct mp__crew *crew);
 void mp__crew_drop(struct mp__crew *crew); /* a reference; under the lock */
 void mp__crew_free(struct mp__crew *crew); /* none is left */
 
+bool mp__crew_is_dead(struct mp__crew *crew); /* nobody works there any more */
 void mp__waiters_wake(struct mp__crew *crew);
 /* mp__crew_await on whatever thread. */
 int mp__crew_await_anyhow(struct mp__crew *crew, bool (*ready)(void *arg), void *arg,
@@ -94,12 +103,14 @@ int mp__crew_await_anyhow(struct mp__crew *crew, bool (*ready)(void *arg), void 
 
 /* results.c. Makes (code, text) of each item that failed; none of the others is touched. */
 int mp__work_errors(struct mp__work *work, mp_obj *errors);
+/* The pair for a failure that was reported last. */
+int mp__error_make(int code, mp_obj *out);
 mp_obj *mp__objects_make(size_t n); /* n times None */
 void mp__objects_free(mp_obj *objects, size_t n);
 int mp__objects_list(const mp_obj *objects, size_t n, mp_obj *out); /* an owned copy */
 
 /* helper.c: a thread, for work with a notice. */
-int mp__helper_ensure(struct mp__crew *crew);                        /* -EAGAIN, -ENOMEM */
+int mp__helper_ensure(struct mp__crew *crew); /* -EAGAIN, -ENOMEM; MP_ESTATE: too late */
 void mp__helper_watch(struct mp__crew *crew, struct mp__work *work); /* takes a reference over */
 void mp__helper_inherit(struct mp__crew *crew); /* on the helper: it gives the crew up at its end */
 void mp__crew_give_up_inherited(struct mp__crew *crew);

@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ORPHANS_LOOKED_AT = 2 };
+enum { ORPHANS_LOOKED_AT = 2, SINGLE_MOST = 4096 };
 
 /* ---- tasks --------------------------------------------------------------------------------- */
 
@@ -196,15 +196,38 @@ void mp__work_reclaim(struct mp__work *work)
     free(work);
 }
 
-void mp__orphans_reap(struct mp__crew *crew, unsigned most)
+static void orphan_add(struct mp__crew *crew, struct mp__work *work)
 {
-    while (crew->orphans != NULL && most-- > 0 && mp__work_is_done(crew->orphans)) {
+    work->next = NULL;
+    *crew->orphans_end = work;
+    crew->orphans_end = &work->next;
+    crew->orphan_count++;
+}
+
+/* One that is not done goes behind the others: it may take long. */
+void mp__orphans_reap(struct mp__crew *crew, size_t most)
+{
+    if (most > crew->orphan_count)
+        most = crew->orphan_count;
+    for (; most > 0; most--) {
         struct mp__work *work = crew->orphans;
         crew->orphans = work->next;
         if (crew->orphans == NULL)
             crew->orphans_end = &crew->orphans;
-        mp__work_reclaim(work);
+        crew->orphan_count--;
+        if (mp__work_is_done(work))
+            mp__work_reclaim(work);
+        else
+            orphan_add(crew, work);
     }
+}
+
+/* There was no memory: what nobody wants any more may have some. */
+static void orphans_reap_all(struct mp__crew *crew)
+{
+    pthread_mutex_lock(&crew->lock);
+    mp__orphans_reap(crew, crew->orphan_count);
+    pthread_mutex_unlock(&crew->lock);
 }
 
 void mp__work_keep(struct mp__work *work)
@@ -221,9 +244,7 @@ void mp__work_release(struct mp__work *work)
     if (mp__work_is_done(work)) {
         mp__work_reclaim(work);
     } else {
-        work->next = NULL;
-        *crew->orphans_end = work;
-        crew->orphans_end = &work->next;
+        orphan_add(crew, work);
     }
     bool last = crew->references == 0;
     pthread_mutex_unlock(&crew->lock);
@@ -321,19 +342,25 @@ static unsigned char *args_write(struct mp__job *job, const mp_obj *items)
     return memory; /* relaxed above: nobody else knows the job yet */
 }
 
-/* A job for a list; one of a single item gets some room for its result. */
-static int job_make(mp_task *task, const mp_obj *items, size_t n, size_t room, struct mp__job **out)
+/* What the heap hands out for a single task anyway, so that there is room for a result. */
+static size_t single_size(size_t size)
+{
+    size_t whole = 256;
+    while (whole < size + 32 && whole < SINGLE_MOST)
+        whole *= 2;
+    return whole > size ? whole : size;
+}
+
+/* A job for a list; one of a single task gets some room for its result. */
+static int job_make(mp_task *task, const mp_obj *items, size_t n, bool room, struct mp__job **out)
 {
     struct mp__job *job;
     size_t size;
     int rc = job_measure(items, n, &size);
     if (rc != 0)
         return rc;
-    if (room > 0)
-        for (room = 256; room < size + 32; room *= 2)
-            ;
-    if (room > size)
-        size = room;
+    if (room)
+        size = single_size(size);
     rc = mp__piece_take(size, &job);
     if (rc != 0)
         return mp__fail(rc);
@@ -343,7 +370,7 @@ static int job_make(mp_task *task, const mp_obj *items, size_t n, size_t room, s
     job->args = (struct mp__cell *)(void *)(job + 1);
     job->results = job->args + n;
     unsigned char *end = args_write(job, items);
-    if (room > 0) {
+    if (room) {
         job->room = end;
         job->room_size = (size_t)((unsigned char *)job + size - end);
     }
@@ -365,26 +392,33 @@ int mp__terms_set(struct mp__terms *terms, double seconds, unsigned retries)
     return 0;
 }
 
+static int work_hand_in(struct mp__crew *crew, mp_task *task, const mp_obj *items, size_t n,
+                        size_t chunk, bool is_single, const struct mp__terms *terms,
+                        struct mp__work **out)
+{
+    struct mp__job *job;
+    int rc = job_make(task, items, n, is_single, &job);
+    if (rc == -ENOMEM) {
+        orphans_reap_all(crew);
+        rc = job_make(task, items, n, is_single, &job);
+    }
+    if (rc != 0)
+        return rc;
+    return job_enter(crew, job, chunk < n ? (uint32_t)chunk : (uint32_t)n, terms, out);
+}
+
 int mp__work_submit(struct mp__crew *crew, mp_task *task, mp_obj arg, const struct mp__terms *terms,
                     struct mp__work **out)
 {
-    struct mp__job *job;
     int rc = mp__crew_check_open(crew);
-    if (rc == 0)
-        rc = job_make(task, &arg, 1, 1, &job);
-    return rc != 0 ? rc : job_enter(crew, job, 1, terms, out);
+    return rc != 0 ? rc : work_hand_in(crew, task, &arg, 1, 1, true, terms, out);
 }
 
 int mp__work_map(struct mp__crew *crew, mp_task *task, const mp_obj *items, size_t n, size_t chunk,
                  const struct mp__terms *terms, struct mp__work **out)
 {
-    struct mp__job *job;
-    int rc = mp__crew_check_feed(crew, terms->is_input);
-    if (rc == 0)
-        rc = job_make(task, items, n, 0, &job);
-    if (rc != 0)
-        return rc;
-    return job_enter(crew, job, chunk < n ? (uint32_t)chunk : (uint32_t)n, terms, out);
+    int rc = terms->is_input ? mp__crew_check_input(crew) : mp__crew_check_open(crew);
+    return rc != 0 ? rc : work_hand_in(crew, task, items, n, chunk, false, terms, out);
 }
 
 /* ---- questions ------------------------------------------------------------------------------ */
@@ -464,17 +498,24 @@ bool mp__work_cancel(struct mp__work *work)
     return any;
 }
 
+static void list_task_cancel(struct mp__crew *crew, uint32_t index)
+{
+    struct mp__task *task = mp__task_at(crew->board, index);
+    if (mp__task_state(atomic_load(&task->word)) == MP__TASK_QUEUED &&
+        mp__job_of(task)->task != NULL)
+        task_cancel(crew, task);
+}
+
 void mp__crew_cancel(struct mp__crew *crew)
 {
     pthread_mutex_lock(&crew->lock);
-    mp__queue_pass(crew->board);
-    uint32_t index = (uint32_t)atomic_load(&crew->board->head);
-    for (; index != 0 && !atomic_load(&crew->over);
-         index = atomic_load(&mp__task_at(crew->board, index)->next)) {
-        struct mp__task *task = mp__task_at(crew->board, index);
-        if (mp__task_state(atomic_load(&task->word)) == MP__TASK_QUEUED &&
-            mp__job_of(task)->task != NULL)
-            task_cancel(crew, task);
+    if (!atomic_load(&crew->over)) {
+        mp__queue_pass(crew->board);
+        uint32_t index = (uint32_t)atomic_load(&crew->board->head);
+        for (; index != 0; index = atomic_load(&mp__task_at(crew->board, index)->next))
+            list_task_cancel(crew, index);
+        if (mp__any_left_over(crew->board))
+            list_task_cancel(crew, (uint32_t)atomic_load(&crew->board->left_over));
     }
     pthread_mutex_unlock(&crew->lock);
     atomic_fetch_add(&crew->cancels, 1);

@@ -1,8 +1,9 @@
 /* The helper thread of a crew: gives work with a notice its notice when it is done.
  *
  * How it works
- *   Watched work stands in a list in the order it was handed in, which is about the order in which it
- *   gets done: the helper looks from the front up to the first that no worker has claimed. It holds
+ *   Watched work stands in a list in the order in which it came there. As tasks are claimed in the
+ *   order they were handed in, the helper looks from the front up to the first work that no worker has
+ *   begun; through all of it when that order does not hold: work came late, or was cancelled. It holds
  *   a reference to each. It has all signals blocked, waits like any other thread of the owner, and
  *   ends when it is told to and the list is empty; by then the crew is over, and all work done. If
  *   the crew was given back by one of the functions it calls, it is left to the helper.
@@ -11,8 +12,6 @@
 
 #include <errno.h>
 #include <signal.h>
-
-#define PROGRESS_SPAN (100 * MP__MS)
 
 static void *helper_run(void *crew);
 
@@ -29,15 +28,29 @@ static int helper_start(struct mp__crew *crew)
 
 int mp__helper_ensure(struct mp__crew *crew)
 {
+    int rc = 0;
     pthread_mutex_lock(&crew->wait_lock);
-    int rc = crew->has_helper ? 0 : helper_start(crew);
+    if (crew->helper_done)
+        rc = MP_ESTATE;
+    else if (!crew->has_helper)
+        rc = helper_start(crew);
     pthread_mutex_unlock(&crew->wait_lock);
     return rc;
+}
+
+static uint64_t position_of(struct mp__work *work)
+{
+    return mp__task_at(work->crew->board, work->lead)->position;
 }
 
 void mp__helper_watch(struct mp__crew *crew, struct mp__work *work)
 {
     pthread_mutex_lock(&crew->wait_lock);
+    if (crew->watched == NULL)
+        crew->is_unordered = false;
+    else if (position_of(work) < crew->last_position)
+        crew->is_unordered = true;
+    crew->last_position = position_of(work);
     work->next = NULL;
     *crew->watched_end = work;
     crew->watched_end = &work->next;
@@ -48,17 +61,19 @@ void mp__helper_watch(struct mp__crew *crew, struct mp__work *work)
 
 static bool is_queued(struct mp__work *work)
 {
-    return !mp__work_is_done(work) && !mp__work_has_begun(work);
+    struct mp__task *lead = mp__task_at(work->crew->board, work->lead);
+    return mp__task_state(atomic_load(&lead->word)) == MP__TASK_QUEUED && !mp__work_is_done(work);
 }
 
 /* Under wait_lock: takes the first work that is done out of the list. */
 static struct mp__work *watched_take(struct mp__crew *crew)
 {
     unsigned cancels = atomic_load(&crew->cancels);
+    bool all = crew->is_unordered || cancels != crew->cancels_seen;
     for (struct mp__work **at = &crew->watched; *at != NULL; at = &(*at)->next) {
         struct mp__work *work = *at;
-        if (is_queued(work) && cancels == crew->cancels_seen)
-            return NULL; /* unless something was cancelled, nothing behind it is done */
+        if (!all && is_queued(work))
+            return NULL;
         if (!mp__work_is_done(work))
             continue;
         *at = work->next;
@@ -128,13 +143,13 @@ static void *helper_run(void *arg)
     struct look look = {.crew = arg};
     mp__moment told = mp__now();
     for (;;) {
-        mp__moment until = look.progress ? mp__moment_in(PROGRESS_SPAN) : MP__NEVER;
+        mp__moment until = look.progress ? mp__moment_in(MP__PROGRESS_SPAN) : MP__NEVER;
         mp__crew_await_anyhow(look.crew, helper_has_news, &look, until);
         if (look.taken != NULL)
             work_notify(look.crew, look.taken);
         else if (look.ends)
             break;
-        if (look.progress && mp__now() - told >= PROGRESS_SPAN) {
+        if (look.progress && mp__now() - told >= MP__PROGRESS_SPAN) {
             progress_tell(look.crew);
             told = mp__now();
         }
@@ -158,6 +173,8 @@ int mp__work_watch(struct mp__work *work, const struct mp__notice *notice)
 {
     struct mp__crew *crew = work->crew;
     int rc = mp__helper_ensure(crew);
+    if (rc == MP_ESTATE)
+        return 1;
     if (rc != 0)
         return mp__fail(rc);
     work->notice = *notice;
@@ -167,21 +184,24 @@ int mp__work_watch(struct mp__work *work, const struct mp__notice *notice)
     return 0;
 }
 
+/* Of several threads that end it one joins it; none is started afterwards. */
 void mp__helper_end(struct mp__crew *crew)
 {
     if (mp__crew_is_helper(crew))
         return;
     pthread_mutex_lock(&crew->wait_lock);
-    bool had = crew->has_helper;
+    bool joins = crew->has_helper && !crew->helper_ends;
+    crew->helper_ends = crew->helper_done = true;
     pthread_t helper = crew->helper;
-    crew->helper_ends = true;
     pthread_mutex_unlock(&crew->wait_lock);
-    if (!had)
-        return;
     mp__waiters_wake(crew);
-    pthread_join(helper, NULL);
+    if (joins)
+        pthread_join(helper, NULL);
     pthread_mutex_lock(&crew->wait_lock);
-    crew->has_helper = false;
-    crew->helper_ends = false;
+    if (joins)
+        crew->has_helper = false;
+    pthread_cond_broadcast(&crew->wait_cond);
+    while (crew->has_helper)
+        pthread_cond_wait(&crew->wait_cond, &crew->wait_lock);
     pthread_mutex_unlock(&crew->wait_lock);
 }

@@ -79,14 +79,21 @@ static int failed_report(int code, int own_code, const char *text)
     return code;
 }
 
+int mp__crew_report_over(struct mp__crew *crew)
+{
+    int code = crew->over_code;
+    if (code == MP_EBROKENPOOL)
+        return mp__failf(code, "%s", crew->board->reason);
+    if (code == MP_EDIED)
+        return mp__failf(code, "the supervisor died");
+    return mp__fail(code);
+}
+
 /* Of an item that nobody began. */
 static int never_report(struct mp__work *work, int code)
 {
-    struct mp__board *board = work->crew->board;
-    if (code == MP_EBROKENPOOL)
-        return mp__failf(code, "%s", board->reason);
-    if (code == MP_EDIED)
-        return mp__failf(code, "the supervisor died");
+    if (atomic_load(&work->crew->over) && code == work->crew->over_code)
+        return mp__crew_report_over(work->crew);
     return mp__fail(code);
 }
 
@@ -227,7 +234,7 @@ int mp__work_survey(struct mp__work *work, int *status)
 }
 
 /* (code, text) of the failure that was reported last. */
-static int error_make(int code, mp_obj *out)
+int mp__error_make(int code, mp_obj *out)
 {
     char text[512];
     snprintf(text, sizeof text, "%s", mp_error_detail());
@@ -248,7 +255,7 @@ static int task_errors(struct mp__work *work, struct mp__task *task, mp_obj *err
             cell_report(work, i, code);
         else
             byte_report(work, i, code, failure_find(&failures, i));
-        rc = error_make(code, &errors[i]);
+        rc = mp__error_make(code, &errors[i]);
     }
     return rc;
 }
@@ -338,13 +345,19 @@ static int lists_make(struct mp__work *work, int *codes, mp_obj *results, mp_obj
     }
     if (results != NULL)
         *results = list;
+    return 0;
+}
+
+static int first_report(struct mp__work *work, const int *codes)
+{
     for (size_t i = 0; i < work->job->items; i++)
         if (codes[i] != 0)
             return item_report(work, task_of(work, i), i, codes[i]);
     return 0;
 }
 
-int mp__work_results(struct mp__work *work, mp_obj *results, int *status, mp_obj *errors)
+int mp__work_results(struct mp__work *work, mp_obj *results, int *status, mp_obj *errors,
+                     int *first)
 {
     int *codes = status;
     if (codes == NULL)
@@ -352,6 +365,8 @@ int mp__work_results(struct mp__work *work, mp_obj *results, int *status, mp_obj
     if (codes == NULL)
         return mp__fail(-ENOMEM);
     int rc = lists_make(work, codes, results, errors);
+    if (rc == 0)
+        *first = first_report(work, codes);
     if (codes != status)
         free(codes);
     return rc;

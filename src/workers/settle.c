@@ -11,6 +11,7 @@
 
 #include <mp/timeout.h>
 #include <signal.h>
+#include <sys/wait.h>
 
 #define BURIAL MP__SECOND
 
@@ -39,8 +40,11 @@ static void workers_bury(struct mp__crew *crew)
         struct mp__worker *worker = &board->worker[w];
         struct mp__death death = {
             .pid = atomic_load(&worker->pid), .end = -SIGKILL, .is_end = true};
-        if (worker_is_dead(worker))
-            mp__worker_harvest(crew->object, w, &death);
+        if (!worker_is_dead(worker))
+            continue;
+        mp__worker_harvest(crew->object, w, &death);
+        if (death.pid > 0) /* its new parent, if this process is what adopts orphans here */
+            waitpid(death.pid, NULL, WNOHANG);
     }
     mp__heap_sweep();
 }

@@ -5,8 +5,8 @@
  *   It sleeps on its own gate, which is posted by its signal handler, by the owner, and by workers
  *   with news. The end of a worker is a SIGCHLD; on Linux that of the parent is a SIGCONT, which a
  *   stopped supervisor gets too; elsewhere it looks. All other signals are blocked, but for the one
- *   of Ctrl-Z, so that it stops with its workers: a tick that comes late by more than a second moves
- *   all deadlines by that much.
+ *   of Ctrl-Z where that stops the program, so that it stops with its workers: a sleep that ends more
+ *   than a second late moves all deadlines by that much.
  *   Each round it reaps, looks where the board stands, fills empty places, looks at deadlines and
  *   prods idle workers if tasks wait. What it knows beside the board is in its own memory.
  *
@@ -41,7 +41,7 @@ struct supervisor {
     uint32_t deaths_next;
     mp__moment fork_failed; /* the first of a row; 0: it did not */
     mp__moment fork_again;
-    mp__moment planned; /* when the next round is to begin at the latest */
+    int64_t late; /* by how much the last sleep was too long, if it was stopped */
 };
 
 static mp__gate *supervisor_gate;
@@ -64,21 +64,20 @@ static void signals_take(struct mp__signals *signals)
     signals->mask = *mp__process_mask();
     sigaction(SIGCHLD, &action, &signals->child);
     sigaction(SIGCONT, &action, &signals->go_on);
-    action.sa_handler = SIG_DFL;
-    sigaction(SIGTSTP, &action, &signals->stop);
     sigset_t open;
     sigemptyset(&open);
     sigaddset(&open, SIGCHLD);
     sigaddset(&open, SIGCONT);
-    sigaddset(&open, SIGTSTP);
+    sigaction(SIGTSTP, NULL, &action);
+    if (action.sa_handler == SIG_DFL && sigismember(&signals->mask, SIGTSTP) == 0)
+        sigaddset(&open, SIGTSTP);
     pthread_sigmask(SIG_UNBLOCK, &open, NULL);
 }
 
-static void break_pool(struct supervisor *s, int code, const char *reason)
+static void break_pool(struct supervisor *s, const char *reason)
 {
     if (mp__board_state(s->board) >= MP__BOARD_ENDING)
         return;
-    s->board->reason_code = code;
     snprintf(s->board->reason, sizeof s->board->reason, "%s", reason);
     atomic_store(&s->board->broken, 1);
     atomic_store(&s->board->end_signal, SIGKILL);
@@ -98,7 +97,7 @@ static void death_count(struct supervisor *s)
     s->deaths[s->deaths_next] = now;
     s->deaths_next = (s->deaths_next + 1) % limit;
     if (oldest != 0 && now - oldest <= s->crew->options.restart_span)
-        break_pool(s, MP_EBROKENPOOL, "more workers died than restart_limit allows");
+        break_pool(s, "more workers died than restart_limit allows");
 }
 
 /* Workers that die before they can take a task, one after the other, and none that can. */
@@ -109,7 +108,7 @@ static void birth_count(struct supervisor *s, bool in_vain)
         s->born_in_vain = 0;
     s->ready_seen = ready;
     if (in_vain && ++s->born_in_vain > 2 * s->board->workers + 6)
-        break_pool(s, MP_EBROKENPOOL, "workers die before they can take a task");
+        break_pool(s, "workers die before they can take a task");
 }
 
 static void refusal_report(struct supervisor *s, const struct mp__worker *worker, int32_t pid)
@@ -117,7 +116,7 @@ static void refusal_report(struct supervisor *s, const struct mp__worker *worker
     char text[120];
     snprintf(text, sizeof text, "the initializer returned %d in worker %d",
              atomic_load((_Atomic int32_t *)&worker->refusal), (int)pid);
-    break_pool(s, MP_EBROKENPOOL, text);
+    break_pool(s, text);
 }
 
 static void worker_ended(struct supervisor *s, uint32_t w, int code)
@@ -183,19 +182,20 @@ static void fork_failed(struct supervisor *s, int code)
 {
     char text[120];
     mp__moment now = mp__now();
-    if (s->fork_failed == 0)
+    bool can_wait = s->was_whole && s->alive > 0;
+    if (s->fork_failed == 0 || can_wait)
         s->fork_failed = now;
     s->fork_again = now + FORK_AGAIN;
-    if ((s->was_whole && s->alive > 0) || now - s->fork_failed < FORK_NEVER)
+    if (can_wait || now - s->fork_failed < FORK_NEVER)
         return;
     snprintf(text, sizeof text, "no worker can be started: %s", mp_strerror(code));
-    break_pool(s, code, text);
+    break_pool(s, text);
 }
 
 /* A task that a dead worker left in a place that cannot be filled goes to any worker there is. */
 static void task_hand_over(struct supervisor *s)
 {
-    for (uint32_t w = 0; w < s->board->workers && atomic_load(&s->board->left_over) == 0; w++) {
+    for (uint32_t w = 0; w < s->board->workers && !mp__any_left_over(s->board); w++) {
         uint32_t index = atomic_load(&s->board->worker[w].task);
         if (s->process[w] != NULL || index == 0)
             continue;
@@ -203,7 +203,8 @@ static void task_hand_over(struct supervisor *s)
         uint32_t serial = mp__task_serial(atomic_load(&task->word));
         atomic_store(&s->board->worker[w].task, 0);
         atomic_store(&task->word, mp__task_word(serial, 0, MP__TASK_QUEUED));
-        atomic_store(&s->board->left_over, index);
+        uint64_t count = (atomic_load(&s->board->left_over) >> 32) + 1;
+        atomic_store(&s->board->left_over, count << 32 | index);
         mp__idle_wake(s->board, s->board->workers);
     }
 }
@@ -263,7 +264,7 @@ static mp__moment deadlines_look(struct supervisor *s, int64_t late)
 static bool is_drained(struct supervisor *s)
 {
     /* the list first: who claimed from it had written that down before */
-    if (atomic_load(&s->board->inputs) > 0 || atomic_load(&s->board->left_over) != 0 ||
+    if (atomic_load(&s->board->inputs) > 0 || mp__any_left_over(s->board) ||
         !mp__queue_is_empty(s->board))
         return false;
     for (uint32_t w = 0; w < s->board->workers; w++)
@@ -298,6 +299,7 @@ static void workers_dismiss(struct supervisor *s)
 {
     for (uint32_t w = 0; w < s->board->workers; w++)
         mp__gate_post(&s->board->worker[w].gate);
+    workers_signal(s, SIGCONT); /* one that is stopped would never leave */
 }
 
 /* ---- rounds --------------------------------------------------------------------------------- */
@@ -334,8 +336,8 @@ static mp__moment sooner(mp__moment a, mp__moment b)
 
 static void round_sleep(struct supervisor *s)
 {
-    int64_t late = s->planned != 0 ? mp__now() - s->planned : 0;
-    mp__moment deadline = deadlines_look(s, late > LATE ? late : 0);
+    mp__moment deadline = deadlines_look(s, s->late);
+    s->late = 0;
     mp__moment until = sooner(deadline, mp__moment_in(LOOK));
     if (!mp__queue_is_empty(s->board) && mp__idle_any(s->board)) {
         mp__idle_wake(s->board, 1);
@@ -348,9 +350,12 @@ static void round_sleep(struct supervisor *s)
     /* a worker that sets an earlier deadline from now on posts the gate; others are seen here */
     atomic_store(&s->board->next_look, until);
     deadline = deadlines_look(s, 0);
-    s->planned = sooner(until, deadline);
-    if (s->planned != 0)
-        mp__gate_wait(&s->board->supervise, s->planned);
+    until = sooner(until, deadline);
+    if (until == 0)
+        return;
+    mp__gate_wait(&s->board->supervise, until);
+    int64_t late = mp__now() - until;
+    s->late = late > LATE ? late : 0;
 }
 
 /* A supervisor that has no memory or no parent any more leaves nothing to put in order. */

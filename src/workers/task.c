@@ -34,7 +34,7 @@ void mp__task_text_name(int code)
 {
     if (text_item == item_now() || code >= 0)
         return;
-    const char *detail = mp_error_detail();
+    const char *detail = mp__detail_of(code);
     snprintf(task_text, sizeof task_text, "%s: %s%s%s%s", mp_error_name(code), mp_strerror(code),
              *detail ? " (" : "", detail, *detail ? ")" : "");
     text_item = item_now();

@@ -92,11 +92,12 @@ static bool task_try(struct mp__board *board, uint32_t w, uint32_t index)
 /* What the supervisor left over, if nobody has it yet. */
 static uint32_t left_over_claim(struct mp__board *board, uint32_t w)
 {
-    uint32_t index = atomic_load(&board->left_over);
+    uint64_t left = atomic_load(&board->left_over);
+    uint32_t index = (uint32_t)left;
     if (index == 0)
         return 0;
     bool mine = task_try(board, w, index);
-    atomic_compare_exchange_strong(&board->left_over, &index, 0);
+    atomic_compare_exchange_strong(&board->left_over, &left, left & ~(uint64_t)UINT32_MAX);
     return mine ? index : 0;
 }
 

@@ -5,7 +5,8 @@
  *   and sleeps on that gate; the others sleep on a condition of this process. The leader that wakes
  *   raises `turns` and wakes all, so that each looks again, and one of them leads. A waiter notes
  *   `turns` before it looks, and does not sleep if it has grown since. All sleeps are slices: after
- *   one that ran out, the waiter looks whether the supervisor is alive.
+ *   one that ran out, or once the board says that it ended, the waiter looks whether the supervisor is
+ *   alive.
  */
 #include "workers/crew.h"
 
@@ -59,7 +60,7 @@ static bool crew_sleep(struct mp__crew *crew, uint64_t turns, mp__moment end)
     return woken;
 }
 
-static bool nobody_works(struct mp__crew *crew)
+bool mp__crew_is_dead(struct mp__crew *crew)
 {
     return mp__board_state(crew->board) == MP__BOARD_ENDED ||
            mp_process_exitcode(crew->supervisor, NULL) == 1 ||
@@ -69,7 +70,7 @@ static bool nobody_works(struct mp__crew *crew)
 /* True if the crew has just been found to be over. */
 static bool death_look(struct mp__crew *crew)
 {
-    if (atomic_load(&crew->over) || !nobody_works(crew))
+    if (atomic_load(&crew->over) || !mp__crew_is_dead(crew))
         return false;
     mp__crew_settle(crew);
     return true;

@@ -82,7 +82,7 @@ static uint32_t task_await(struct place *p)
         mp__step("worker.idle");
         /* pairs with mp__idle_wake: the bit is set, then the list is looked at */
         atomic_thread_fence(memory_order_seq_cst);
-        if (mp__queue_is_empty(p->board) && atomic_load(&p->board->left_over) == 0 &&
+        if (mp__queue_is_empty(p->board) && !mp__any_left_over(p->board) &&
             !is_to_leave(p->board)) {
             closed_tell(p->board);
             mp__gate_wait(&p->me->gate, mp__moment_in(IDLE_SLICE));
@@ -330,7 +330,6 @@ static void signals_restore(const struct mp__signals *signals)
 {
     sigaction(SIGCHLD, &signals->child, NULL);
     sigaction(SIGCONT, &signals->go_on, NULL);
-    sigaction(SIGTSTP, &signals->stop, NULL);
     pthread_sigmask(SIG_SETMASK, &signals->mask, NULL);
 }
 

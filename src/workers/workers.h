@@ -11,9 +11,12 @@
 #include "platform/platform.h"
 
 #include <mp/pool.h>
+#include <pthread.h>
 
 struct mp__crew;
 struct mp__work;
+
+enum { MP__WORKERS_MAX = 2000 };
 
 struct mp__crew_options {
     uint32_t workers;
@@ -31,8 +34,13 @@ int mp__crew_create(struct mp__crew **out, const struct mp__crew_options *option
 int mp__crew_check(const struct mp__crew *crew);
 /* 0; MP_ESTATE: it is closed, or this is not its process; MP_EBROKENPOOL. */
 int mp__crew_check_open(struct mp__crew *crew);
+/* The same for what an open input hands in: it may, after a close. */
+int mp__crew_check_input(struct mp__crew *crew);
 /* The same for a call that waits: MP_ESTATE on the helper thread too. */
 int mp__crew_check_wait(struct mp__crew *crew);
+/* The same; from now on the crew is not done when closed, and keeps its memory, until mp__crew_leave. */
+int mp__crew_enter(struct mp__crew *crew);
+void mp__crew_leave(struct mp__crew *crew);
 void mp__crew_close(struct mp__crew *crew);
 bool mp__crew_is_closed(struct mp__crew *crew);
 uint32_t mp__crew_workers(const struct mp__crew *crew);
@@ -40,7 +48,8 @@ uint32_t mp__crew_workers(const struct mp__crew *crew);
 void mp__crew_end(struct mp__crew *crew, int signal_number);
 /* Cancels all work that has not begun. */
 void mp__crew_cancel(struct mp__crew *crew);
-/* Waits until no worker is left, and ends the helper thread: 0, MP_ETIMEOUT. */
+/* Waits until no worker is left, and ends the helper thread: 0, MP_ETIMEOUT; MP_EBROKENPOOL, recorded,
+   if it did not end as it should. */
 int mp__crew_join(struct mp__crew *crew, mp__moment until);
 /* Gives the handle back; after a join, or on the helper thread, which then joins at its end. In another
    process it only forgets. */
@@ -98,12 +107,16 @@ int mp__work_code(struct mp__work *work, size_t i);
 /* The codes of all items, of work that need not be ready (MP_ETIMEOUT: not done); reports and returns
    the first that is not 0. `status` may be NULL. */
 int mp__work_survey(struct mp__work *work, int *status);
-/* All items of ready work as a map gives them; each of the outputs may be NULL. */
-int mp__work_results(struct mp__work *work, mp_obj *results, int *status, mp_obj *errors);
+/* All items as a map gives them, the outputs NULL or not; *first: the first code that is not 0, which
+   is reported then. -ENOMEM: nothing was given. */
+int mp__work_results(struct mp__work *work, mp_obj *results, int *status, mp_obj *errors,
+                     int *first);
 
 /* Gives work without a notice one, `hold` not set. It may be done already: the helper finds out.
-   -EAGAIN, -ENOMEM: no thread. Once per work. */
+   1: the crew is over, and the work done. -EAGAIN, -ENOMEM: no thread. Once per work. */
 int mp__work_watch(struct mp__work *work, const struct mp__notice *notice);
+
+#define MP__PROGRESS_SPAN (100 * MP__MS) /* between calls of a progress function */
 
 /* ---- arrays ------------------------------------------------------------------------------- */
 
@@ -142,10 +155,13 @@ bool mp__crew_is_helper(struct mp__crew *crew); /* this thread is */
 
 /* While a crew has inputs it is not done when closed; join feeds them to their end. */
 struct mp__input {
-    void (*feed_all)(struct mp__input *input);
+    void (*feed_all)(struct mp__input *input, mp__moment until);
     struct mp__input *next;
+    pthread_cond_t idle;
+    bool busy; /* a join feeds it */
 };
 void mp__input_open(struct mp__crew *crew, struct mp__input *input);
-void mp__input_close(struct mp__crew *crew, struct mp__input *input);
+void mp__input_close(struct mp__crew *crew, struct mp__input *input); /* it has come to its end */
+void mp__input_end(struct mp__crew *crew, struct mp__input *input);   /* nobody uses it any more */
 
 #endif

@@ -5,6 +5,7 @@
 #include <mp/mp.h>
 #include <mp/pool.h>
 
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -314,10 +315,34 @@ static void life_batch(uint64_t n)
     }
 }
 
+static sem_t *ready;
+
+static int tell_ready(void *unused)
+{
+    (void)unused;
+    return sem_post(ready);
+}
+
+/* The pool is not destroyed before all its workers are there. */
+static void whole_life_batch(uint64_t n)
+{
+    const mp_pool_options options = {.initializer = tell_ready};
+    while (n-- > 0) {
+        mp_pool *some;
+        MP_CHECK(mp_pool_create(&some, WORKERS_OF_LIFE, &options));
+        for (int i = 0; i < WORKERS_OF_LIFE; i++)
+            bench_check(sem_wait(ready) == 0);
+        mp_pool_destroy(some);
+    }
+}
+
 static double answer(const char *request, double seconds)
 {
-    bool unpinned = strcmp(request, "life_unpinned") == 0;
-    return (unpinned ? bench_unpinned : bench_alone)(life_batch, seconds);
+    ready = bench_map_shared(sizeof *ready);
+    bench_check(sem_init(ready, 1, 0) == 0);
+    if (strcmp(request, "whole_life_unpinned") == 0)
+        return bench_unpinned(whole_life_batch, seconds);
+    return bench_alone(strcmp(request, "life") == 0 ? life_batch : whole_life_batch, seconds);
 }
 
 static double life(double seconds)
@@ -325,9 +350,14 @@ static double life(double seconds)
     return bench_peer_ask_once(self, "--serve", "life", seconds);
 }
 
-static double life_unpinned(double seconds)
+static double whole_life(double seconds)
 {
-    return bench_peer_ask_once(self, "--serve", "life_unpinned", seconds);
+    return bench_peer_ask_once(self, "--serve", "whole_life", seconds);
+}
+
+static double whole_life_unpinned(double seconds)
+{
+    return bench_peer_ask_once(self, "--serve", "whole_life_unpinned", seconds);
 }
 
 static double raw_five(double seconds)
@@ -395,7 +425,8 @@ static const struct bench_row rows[] = {
     {"10^5 apply_async in flight", in_flight, NULL, "pool_async_100000", 0, 40},
     {"map of 10^5 ints", map_ints, NULL, "pool_map_ints", 0, 0},
     {"life of a pool of 4 (raw: 5 forks)", life, raw_five, "pool_life_4", 2, 0},
-    {"the same, unpinned", life_unpinned, raw_five_unpinned, NULL, 0, 0},
+    {"the same, once all workers are there", whole_life, raw_five, "pool_life_4", 2, 0},
+    {"the same, unpinned", whole_life_unpinned, raw_five_unpinned, NULL, 0, 0},
 };
 
 int main(int argc, char **argv)

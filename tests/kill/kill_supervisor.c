@@ -208,7 +208,7 @@ static int call_imap_next(void)
 
 static int call_join(void)
 {
-    assert_mp_result(mp_pool_join(pool, MP_FOREVER), 0);
+    assert_mp_error(mp_pool_join(pool, MP_FOREVER), MP_EBROKENPOOL);
     return call_get();
 }
 

@@ -27,6 +27,13 @@ void end_pool(mp_pool *pool)
     mp_pool_destroy(pool);
 }
 
+void end_broken_pool(mp_pool *pool)
+{
+    assert_mp_result(mp_pool_close(pool), 0);
+    assert_mp_error(mp_pool_join(pool, MP_FOREVER), MP_EBROKENPOOL);
+    mp_pool_destroy(pool);
+}
+
 int sqr(mp_obj arg, mp_obj *result)
 {
     int64_t x;

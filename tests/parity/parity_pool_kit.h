@@ -12,6 +12,7 @@ mp_pool *new_pool_with(int processes, const mp_pool_options *options);
 
 /* Closes, joins and destroys. */
 void end_pool(mp_pool *pool);
+void end_broken_pool(mp_pool *pool); /* its join tells */
 
 /* x * x of an int x, or of a pair (x, seconds) after a sleep. */
 mp_task sqr;

@@ -273,7 +273,7 @@ static void test_an_initializer_that_fails(void **state)
         }
         assert_mp_error(mp_pool_map(pool, sqr, MP_LIST(1, 2, 3), &results, NULL), MP_EBROKENPOOL);
         mp_obj_free(&results);
-        end_pool(pool);
+        end_broken_pool(pool);
     }
 }
 

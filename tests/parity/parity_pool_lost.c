@@ -103,7 +103,7 @@ static void test_a_limit_of_deaths(void **state)
     assert_mp_error(rc, MP_EBROKENPOOL);
     check(died >= 5 && died <= 7); /* some may be begun until the pool is seen to be broken */
     assert_mp_error(mp_pool_apply(pool, sqr, MP(2), NULL), MP_EBROKENPOOL);
-    end_pool(pool);
+    end_broken_pool(pool);
 }
 
 int main(void)

@@ -18,6 +18,7 @@ struct mp__crew *bare_crew_make(uint32_t workers)
     crew->orphans_end = &crew->orphans;
     crew->watched_end = &crew->watched;
     crew->buried = true;
+    atomic_store(&crew->looked, MP__NEVER); /* there is no supervisor to look for */
     pthread_mutex_init(&crew->lock, NULL);
     pthread_mutex_init(&crew->wait_lock, NULL);
     pthread_cond_init(&crew->wait_cond, NULL);
