@@ -247,7 +247,7 @@ static int call_executor_map(void)
 
 static int call_shutdown(void)
 {
-    assert_mp_result(mp_executor_shutdown(executor, true, false), 0);
+    assert_mp_error(mp_executor_shutdown(executor, true, false), MP_EBROKENPOOL);
     return mp_future_result(future[0], NULL, MP_NOWAIT);
 }
 
