@@ -133,7 +133,7 @@ static size_t chunk_ask(mp_imap *imap, mp_obj *items, int *rc)
 {
     size_t n = 0;
     mp_obj item;
-    while (n < imap->chunk && (*rc = item_ask(imap, &item)) > 0) {
+    while (n < imap->chunk && imap->is_open && (*rc = item_ask(imap, &item)) > 0) {
         int copied = 0;
         if (imap->chunk == 1)
             items[n] = mp_obj_view(item);
@@ -412,6 +412,9 @@ void mp_imap_destroy(mp_imap *imap)
     if (imap == NULL || imap->magic != MP__IMAP_MAGIC)
         return;
     if (mp__crew_check(imap->crew) == 0) {
+        pthread_mutex_lock(&imap->lock);
+        imap->is_open = false; /* for a join that feeds it */
+        pthread_mutex_unlock(&imap->lock);
         if (imap->next != NULL)
             mp__input_end(imap->crew, &imap->input);
         while (imap->runs != NULL) {

@@ -22,6 +22,7 @@ struct window {
     struct mp__work *work;
     struct mp__job *job;
     size_t begin, count, chunk;
+    size_t most;              /* items that there was memory for */
     bool in_place, out_place; /* they lie in the arena */
     void *buffer;
     size_t buffer_size;
@@ -86,18 +87,24 @@ static int window_place(struct window *w, size_t most)
 {
     size_t item =
         1 + (w->in_place ? 0 : w->call->item_size) + (w->out_place ? 0 : w->call->result_size);
-    size_t fit = mp__arena_budget() / 8 / item;
+    size_t task = (sizeof(struct mp__task) + w->chunk - 1) / w->chunk; /* of its chunk's */
+    size_t fit = mp__arena_budget() / 8 / (item + task);
+    if (most > w->most)
+        most = w->most;
     w->count = most < fit ? most : fit;
     if (w->count < w->chunk)
         w->count = w->chunk < most ? w->chunk : most;
-    for (;;) {
-        int rc = window_size(w, w->count) / item >= w->count / 2
-                     ? buffer_take(w->crew, window_size(w, w->count), &w->buffer, &w->buffer_size)
-                     : -ENOMEM;
-        if (rc != -ENOMEM || w->count <= w->chunk)
-            return rc;
-        w->count = w->count / 2 > w->chunk ? w->count / 2 : w->chunk;
-    }
+    return buffer_take(w->crew, window_size(w, w->count), &w->buffer, &w->buffer_size);
+}
+
+/* There was no memory for the window: half of it, in whole chunks; false: it is one already. */
+static bool window_halve(struct window *w)
+{
+    if (w->count <= w->chunk)
+        return false;
+    w->most = w->count / 2 > w->chunk ? w->count / 2 : w->chunk;
+    w->count = 0;
+    return true;
 }
 
 /* ---- the job -------------------------------------------------------------------------------- */
@@ -288,6 +295,7 @@ static int window_run(struct window *w, struct verdict *verdict)
 
 static void window_choose(struct window *w)
 {
+    w->most = MP__ITEMS_MAX;
     const struct mp__array_call *call = w->call;
     w->chunk = call->options->chunksize;
     if (w->chunk == 0)
@@ -328,12 +336,16 @@ static int windows_run(struct window *w, struct verdict *verdict)
     for (w->begin = 0; w->begin < w->call->count && rc == 0; w->begin += w->count) {
         size_t left = w->call->count - w->begin;
         rc = window_place(w, left < MP__ITEMS_MAX ? left : MP__ITEMS_MAX);
-        if (rc != 0)
-            return mp__fail(rc);
-        rc = window_run(w, verdict);
-        buffer_keep(w->crew, w->buffer, w->buffer_size);
+        if (rc == 0) {
+            rc = window_run(w, verdict);
+            buffer_keep(w->crew, w->buffer, w->buffer_size);
+        }
         if (is_over(rc))
             rc = windows_give_up(w, verdict);
+        else if (rc == -ENOMEM && window_halve(w))
+            rc = 0;
+        else if (rc != 0)
+            mp__fail(rc);
     }
     return rc;
 }

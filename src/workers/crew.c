@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LOOK (50 * MP__MS) /* between looks at the supervisor */
+#define LOOK (50 * MP__MS) /* between looks at the supervisor, or at inputs that others feed */
 
 static void crews_finish(void);
 
@@ -303,18 +303,27 @@ void mp__crew_await_end(struct mp__crew *crew)
     mp__crew_settle(crew);
 }
 
-int mp__crew_join(struct mp__crew *crew, mp__moment until)
+/* Feeds what inputs there are that nobody else feeds: until when there may be nothing to do. */
+static mp__moment inputs_feed(struct mp__crew *crew, mp__moment until)
 {
     struct mp__input *input;
-    while (mp__board_state(crew->board) == MP__BOARD_CLOSED &&
+    while (mp__board_state(crew->board) == MP__BOARD_CLOSED && !mp__moment_passed(until) &&
            (input = input_borrow(crew)) != NULL) {
         input->feed_all(input, until);
         input_give_back(crew, input);
-        if (mp__moment_passed(until))
-            break;
     }
-    if (mp__process_join(crew->supervisor, until) != 0)
-        return MP_ETIMEOUT;
+    pthread_mutex_lock(&crew->lock);
+    bool others_feed = crew->inputs != NULL;
+    pthread_mutex_unlock(&crew->lock);
+    mp__moment slice = mp__moment_in(LOOK);
+    return others_feed && slice < until ? slice : until;
+}
+
+int mp__crew_join(struct mp__crew *crew, mp__moment until)
+{
+    while (mp__process_join(crew->supervisor, inputs_feed(crew, until)) != 0)
+        if (mp__moment_passed(until))
+            return MP_ETIMEOUT;
     mp__crew_settle(crew);
     mp__helper_end(crew);
     bool died = mp__board_state(crew->board) != MP__BOARD_ENDED;
