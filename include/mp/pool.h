@@ -25,9 +25,9 @@
  * MP_EDEADLINE; its worker is killed and replaced. Options can have such items run again.
  *
  * WHO IS WHO. A pool is one child of the program: its supervisor, which forks the workers, reaps
- * them, replaces them and ends with the program. It costs the program no descriptor, no thread, no
- * signal; a waitpid(-1) of the program's sees one child per pool, and may take its status: nothing
- * of libmp's needs it. mp_active_children does not list it. In a worker, mp_parent_process() is the
+ * them, replaces them and ends with the program. It costs the program no thread, no signal, and no
+ * descriptor (one, on a system without pidfd); a waitpid(-1) of the program's sees one child per pool,
+ * and may take its status: nothing of libmp's needs it. mp_active_children does not list it. In a worker, mp_parent_process() is the
  * process that made the pool although getppid() is the supervisor. Workers have the descriptors,
  * signal handlers and memory of the program as they were when the pool was made, the replacements
  * as well. They are daemonic: they cannot start processes or make pools.
@@ -50,7 +50,8 @@
  * once, whatever they are doing, and their memory serves other objects. If the supervisor is killed
  * the workers end as well, every waiting call returns MP_EDIED within a second, and later ones
  * MP_EBROKENPOOL. Where the system cannot bind a process to its parent (not Linux), a worker that
- * blocks all signals or is stopped survives until it goes on.
+ * is stopped survives until it goes on, and a task that calls pthread_exit ends by its task_timeout
+ * only.
  *
  * Besides what its comment names, every call answers MP_EINVAL (ValueError) for NULL where it needs
  * something and a NaN, MP_ETYPE (TypeError) for an object of another kind.

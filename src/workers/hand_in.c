@@ -238,8 +238,12 @@ void mp__work_keep(struct mp__work *work)
 void mp__work_release(struct mp__work *work)
 {
     struct mp__crew *crew = work->crew;
-    if (atomic_fetch_sub(&work->references, 1) != 1 || mp__crew_check(crew) != 0)
+    if (atomic_fetch_sub(&work->references, 1) != 1)
         return;
+    if (mp__crew_check(crew) != 0) { /* in a forked child it is only a copy */
+        free(work);
+        return;
+    }
     pthread_mutex_lock(&crew->lock);
     if (mp__work_is_done(work)) {
         mp__work_reclaim(work);
