@@ -261,6 +261,13 @@ static mp__moment deadlines_look(struct supervisor *s, int64_t late)
 
 /* ---- the end -------------------------------------------------------------------------------- */
 
+static bool is_busy(struct supervisor *s, uint32_t w)
+{
+    uint32_t index = atomic_load(&s->board->worker[w].task);
+    uint64_t word = index != 0 ? atomic_load(&mp__task_at(s->board, index)->word) : 0;
+    return mp__task_state(word) == MP__TASK_CLAIMED && mp__task_worker(word) == w;
+}
+
 static bool is_drained(struct supervisor *s)
 {
     /* the list first: who claimed from it had written that down before */
@@ -268,7 +275,7 @@ static bool is_drained(struct supervisor *s)
         !mp__queue_is_empty(s->board))
         return false;
     for (uint32_t w = 0; w < s->board->workers; w++)
-        if (atomic_load(&s->board->worker[w].task) != 0)
+        if (is_busy(s, w))
             return false;
     return true;
 }

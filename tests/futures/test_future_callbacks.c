@@ -296,15 +296,17 @@ static int leave_late(mp_obj arg, mp_obj *result)
 static int give_back_and_exit(void *arg)
 {
     static struct farewell farewell;
-    struct door *doors = arg;
+    struct door *doors = arg, *first_door = new_door();
     farewell = (struct farewell){new_executor(1), new_event()};
     check(atexit(open_at_exit) == 0);
-    mp_future *first = submit(farewell.executor, answer, MP_NONE);
+    mp_future *first = submit_held(farewell.executor, wait_at_door, first_door);
     assert_mp_result(mp_executor_submit(farewell.executor, leave_late, address(doors), NULL), 0);
     assert_mp_result(mp_future_add_done_callback(first, give_the_executor_back, &farewell), 0);
+    open_door(first_door);
     assert_mp_result(mp_event_wait(farewell.said, MP_FOREVER), 0);
     take(doors->came);
     mp_future_destroy(first);
+    destroy_door(first_door);
     return 3;
 }
 
@@ -315,6 +317,39 @@ static void test_and_the_programs_exit_waits_for_it(void **state)
     check(run_program(give_back_and_exit, door_at_exit) == 3);
     check(atomic_load(&door_at_exit->left) == 2);
     destroy_door(door_at_exit);
+}
+
+/* ---- order ---------------------------------------------------------------------------------- */
+
+static void tell_event(mp_future *future, void *event)
+{
+    check(mp_future_done(future));
+    assert_mp_result(mp_event_set(event), 0);
+}
+
+/* Of three futures in the hands of one worker, the last one is watched first. */
+static void test_one_that_was_added_late_waits_for_no_later_task(void **state)
+{
+    (void)state;
+    struct door *first_door = new_door(), *second_door = new_door();
+    mp_event *first_told = new_event(), *last_told = new_event();
+    mp_executor *executor = new_executor(1);
+    mp_future *first = submit_held(executor, wait_at_door, first_door);
+    mp_future *second = submit(executor, wait_at_door, address(second_door));
+    mp_future *last = submit(executor, answer, MP_NONE);
+    assert_mp_result(mp_future_add_done_callback(last, tell_event, last_told), 0);
+    assert_mp_result(mp_future_add_done_callback(first, tell_event, first_told), 0);
+    open_door(first_door);
+    assert_mp_result(mp_event_wait(first_told, 20.0), 0);
+    check(!mp_future_done(second) && !mp_future_done(last) && !mp_event_is_set(last_told));
+    open_door(second_door);
+    assert_mp_result(mp_event_wait(last_told, 20.0), 0);
+    check(take_int(first) == ANSWER && take_int(second) == ANSWER && take_int(last) == ANSWER);
+    mp_executor_destroy(executor);
+    mp_event_destroy(first_told);
+    mp_event_destroy(last_told);
+    destroy_door(first_door);
+    destroy_door(second_door);
 }
 
 int main(void)
@@ -335,6 +370,8 @@ int main(void)
                      test_one_may_give_the_executor_back),
         support_test("callbacks: ... and the program's exit waits for it",
                      test_and_the_programs_exit_waits_for_it),
+        support_test("callbacks: one that was added late waits for no later task",
+                     test_one_that_was_added_late_waits_for_no_later_task),
         support_test("callbacks: one outlives its future", test_a_callback_outlives_its_future),
     };
     return support_run_processes("callbacks of futures", tests);

@@ -73,11 +73,13 @@ static void test_the_end_of_a_task_ends_the_wait(void **state)
     (void)state;
     struct states states;
     mp_queue *queue;
+    mp_process *process;
     mp_connection *a, *b;
     states_open(&states);
     assert_mp_result(mp_queue_create(&queue, 0), 0);
     assert_mp_result(mp_pipe(&a, &b, true), 0);
-    mp_process *process = start_process(stay_for_the_door, states.door, 0);
+    assert_mp_result(mp_process_create(&process, stay_for_the_door, states.door, 0, NULL), 0);
+    assert_mp_result(mp_process_start(process), 0);
     mp_executor *executor = new_executor(1);
     mp_waitable items[] = {MP_WAITABLE(states.pending), MP_WAITABLE(states.running), MP_WAITABLE(a),
                            MP_WAITABLE(queue), MP_WAITABLE(process)};

@@ -48,7 +48,7 @@ uint32_t chores_so_far(void)
     return atomic_load(&books->next);
 }
 
-/* ---- what a chore is --------------------------------------------------------------------------- */
+/* ---- what a chore is ------------------------------------------------------------------------- */
 
 static uint64_t hash(uint64_t x)
 {
@@ -104,7 +104,7 @@ static bool is_large_right(uint32_t number, const mp_obj *value)
     return true;
 }
 
-/* ---- in workers -------------------------------------------------------------------------------- */
+/* ---- in workers ------------------------------------------------------------------------------ */
 
 static void chore_work(uint32_t number)
 {
@@ -145,7 +145,7 @@ int chore_do_item(const void *item, void *result, void *context)
     return 0;
 }
 
-/* ---- in the owner ------------------------------------------------------------------------------ */
+/* ---- in the owner ---------------------------------------------------------------------------- */
 
 /* What came instead of what should have come. */
 static void complain(uint32_t number, int code, const char *what)
@@ -226,7 +226,7 @@ void chore_expect_call(uint32_t number)
     atomic_store(&books->entry[number].to_be_called, 1);
 }
 
-/* ---- the sum ----------------------------------------------------------------------------------- */
+/* ---- the sum --------------------------------------------------------------------------------- */
 
 static void entry_count(uint32_t number, struct chores_sum *sum)
 {
@@ -260,7 +260,7 @@ void chores_print(const char *name, const struct chores_sum *s)
         "| %-17s | tasks %" PRIu32 ": values %" PRIu32 ", failures %" PRIu32 ", MP_EDIED %" PRIu32
         ", saved by retries %" PRIu32 " | lost runs %" PRIu32 " | unresolved %" PRIu32
         ", resolved twice %" PRIu32 ", run too often %" PRIu32 ", wrong %" PRIu32
-        ", strange %" PRIu32 ", invented %" PRIu32 ", callbacks %" PRIu32 " |\n",
+        ", strange %" PRIu32 ", invented %" PRIu32 ", called wrongly %" PRIu32 " |\n",
         name, s->chores, s->values, s->failures, s->died, s->saved, s->lost_runs, s->unresolved,
         s->doubled, s->rerun, s->wrong, s->strange, s->invented, s->miscalled);
 }
@@ -279,7 +279,7 @@ void chores_assert_clean(const struct chores_sum *sum, uint32_t kills)
     assert_true(sum->values > 0);
 }
 
-/* ---- the killer -------------------------------------------------------------------------------- */
+/* ---- the killer ------------------------------------------------------------------------------ */
 
 struct assignment {
     int kills;

@@ -50,7 +50,7 @@ void chores_print(const char *name, const struct chores_sum *sum);
 /* All resolved once, rightly, and no more lost than were killed. */
 void chores_assert_clean(const struct chores_sum *sum, uint32_t kills);
 
-/* ---- the killer -------------------------------------------------------------------------------- */
+/* ---- the killer ------------------------------------------------------------------------------ */
 
 /* Starts it: so many kills among so many chores. */
 pid_t killer_start(int kills, uint32_t chores);

@@ -58,7 +58,7 @@ static int task_code_of(int code)
     return code == MP_ETASK ? mp_error_code() : 0;
 }
 
-/* ---- single tasks ------------------------------------------------------------------------------ */
+/* ---- single tasks ---------------------------------------------------------------------------- */
 
 struct singles {
     struct lot lot;
@@ -115,7 +115,7 @@ static void apply_one(void)
     mp_obj_free(&o);
 }
 
-/* ---- maps -------------------------------------------------------------------------------------- */
+/* ---- maps ------------------------------------------------------------------------------------ */
 
 static mp_map_options map_options(struct lot *lot)
 {
@@ -206,7 +206,7 @@ static void map_arrays_somewhere(void)
     mp_raw_free(shared_results);
 }
 
-/* ---- one result after the other ---------------------------------------------------------------- */
+/* ---- one result after the other -------------------------------------------------------------- */
 
 struct iteration {
     struct lot lot;
@@ -286,7 +286,7 @@ static void iteration_end(struct iteration *it)
     mp_imap_destroy(it->imap);
 }
 
-/* ---- the stream -------------------------------------------------------------------------------- */
+/* ---- the stream ------------------------------------------------------------------------------ */
 
 static void turn(void)
 {
@@ -387,7 +387,7 @@ static void test_so_it_is_where_workers_wear_out(void **state)
     torment("pool, worn out", kill_count(300) / 3, 7);
 }
 
-/* ---- futures ----------------------------------------------------------------------------------- */
+/* ---- futures --------------------------------------------------------------------------------- */
 
 static void futures_turn(mp_executor *executor)
 {

@@ -37,7 +37,7 @@ static void scene_begin(void)
     roster_prepare();
 }
 
-/* ---- tasks that never end ---------------------------------------------------------------------- */
+/* ---- tasks that never end -------------------------------------------------------------------- */
 
 static void stay_for_ever(void)
 {
@@ -63,7 +63,7 @@ static int stay_item(const void *item, void *result, void *context)
     return 0;
 }
 
-/* ---- one call waits, and the supervisor is killed ---------------------------------------------- */
+/* ---- one call waits, and the supervisor is killed -------------------------------------------- */
 
 static mp_async_result *asked;
 static mp_imap *imap;
@@ -281,8 +281,8 @@ static const struct waiting waitings[] = {
     {"executor's shutdown", submit_two, call_shutdown, 2, true},
 };
 
-/* A child: kills the supervisor once the tasks are at work and the waiter sleeps, and measures until
-   `waits` calls have returned. */
+/* A child: kills the supervisor once the tasks are at work and the waiters sleep, and measures the
+   time until `waits` calls have returned. */
 struct execution {
     int tasks, waits;
 };
@@ -405,7 +405,7 @@ static void test_whoever_waits_learns_that_the_supervisor_was_killed(void **stat
         count, slowest * 1e3, last * 1e3);
 }
 
-/* ---- several threads wait ---------------------------------------------------------------------- */
+/* ---- several threads wait -------------------------------------------------------------------- */
 
 struct wait_of_thread {
     int (*call)(void);
@@ -449,7 +449,7 @@ static void test_so_do_all_threads_that_wait(void **state)
     assert_heap_is_as_before(&before);
 }
 
-/* ---- at random, under a stream ----------------------------------------------------------------- */
+/* ---- at random, under a stream --------------------------------------------------------------- */
 
 static int kill_soon(void *arg)
 {

@@ -1,4 +1,4 @@
-/* The user of a pool is killed, whatever its workers are doing: no process is left, and no memory. */
+/* The user of a pool is killed, whatever the workers are doing: no process is left, no memory. */
 #include "kill/roster.h"
 
 #include <mp/mp.h>
@@ -29,7 +29,7 @@ static void scene_begin(void)
     roster_prepare();
 }
 
-/* ---- tasks that never end ---------------------------------------------------------------------- */
+/* ---- tasks that never end -------------------------------------------------------------------- */
 
 static int go_on(void)
 {
@@ -73,7 +73,7 @@ static int spin(mp_obj unused, mp_obj *result)
     return 0;
 }
 
-/* ---- rounds ------------------------------------------------------------------------------------ */
+/* ---- rounds ---------------------------------------------------------------------------------- */
 
 /* Where a process cannot be bound to its parent, who is stopped or blocks all signals goes on. */
 static bool are_bound(void)
@@ -128,7 +128,9 @@ static void test_nothing_is_left_of_a_pool_whose_user_is_killed(void **state)
         struct mp__heap_count after = heap_after_sweep();
         bool same = after.blocks == before.blocks && after.runs == before.runs;
         clean += left == 0 && same;
-        if (left != 0 || !same) print_message("DBG round %d left %d blocks %zu -> %zu runs %zu -> %zu\n", (int)i, left, before.blocks, after.blocks, before.runs, after.runs);
+        if (left != 0 || !same)
+            print_error("round %d: %d processes left, %zu blocks for %zu, %zu runs for %zu\n",
+                        (int)i, left, after.blocks, before.blocks, after.runs, before.runs);
         blocks += !same;
         last = took > last ? took : last;
         before = after;

@@ -32,7 +32,7 @@ void roster_prepare(void)
     memset((void *)roster, 0, sizeof *roster);
 }
 
-/* ---- looking up processes ---------------------------------------------------------------------- */
+/* ---- looking up processes -------------------------------------------------------------------- */
 
 struct look {
     char state;
@@ -76,7 +76,7 @@ static void line_write(struct line *line, pid_t pid)
     atomic_store(&line->pid, pid);
 }
 
-/* ---- in workers -------------------------------------------------------------------------------- */
+/* ---- in workers ------------------------------------------------------------------------------ */
 
 void roster_set(enum roster_state state)
 {
@@ -120,7 +120,7 @@ int roster_sign(void *lingers)
     return 0;
 }
 
-/* ---- looking on -------------------------------------------------------------------------------- */
+/* ---- looking on ------------------------------------------------------------------------------ */
 
 int roster_births(void)
 {
@@ -194,7 +194,7 @@ int roster_reap_all(double limit, double *took)
     return late;
 }
 
-/* ---- killing ----------------------------------------------------------------------------------- */
+/* ---- killing --------------------------------------------------------------------------------- */
 
 static bool is_victim(const struct line *line)
 {
@@ -235,7 +235,7 @@ int roster_kill_one(struct rng *rng)
     return pid != 0 && kill(pid, SIGKILL) == 0 ? state : -1;
 }
 
-/* ---- memory ------------------------------------------------------------------------------------ */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 struct mp__heap_count heap_after_sweep(void)
 {

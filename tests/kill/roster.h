@@ -47,7 +47,7 @@ int roster_left(double limit, double *took);
 void roster_inherit_orphans(bool on);
 int roster_reap_all(double limit, double *took);
 
-/* ---- memory ------------------------------------------------------------------------------------ */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 /* What the heap holds after a sweep, which leaves nothing half done. */
 struct mp__heap_count heap_after_sweep(void);

@@ -1,7 +1,7 @@
 /* Scenarios: pools and executors whose workers, supervisor or owner is killed.
  *
- * A stream is what an owner does with a pool of two workers, from its making to its end. Whoever of
- * the workers is killed on the way, at most one item may be lost, and none that has retries; without
+ * A stream is what an owner does with a pool of two workers, from its making to its end. Whoever
+ * of the workers is killed on the way, at most one item may be lost, none that has retries; without
  * its supervisor everything ends, but what came to a result is right. Of an owner that is killed
  * nothing is left. */
 #include "kill/roster.h"
@@ -19,7 +19,7 @@ enum { WORKERS = 2, LARGE = 70000, MANY = 150, ITEMS = 10 };
 static mp_pool *pool;
 static int lost; /* items, in this run */
 
-/* ---- tasks ------------------------------------------------------------------------------------- */
+/* ---- tasks ----------------------------------------------------------------------------------- */
 
 static int square(mp_obj arg, mp_obj *result)
 {
@@ -87,7 +87,7 @@ static int refuse(void *unused)
     return 5;
 }
 
-/* ---- what may come of it ----------------------------------------------------------------------- */
+/* ---- what may come of it --------------------------------------------------------------------- */
 
 static bool supervisor_died(void)
 {
@@ -141,7 +141,7 @@ static void expect_anything(int code)
     check(code == 0 || code == MP_EDIED || code == MP_ECANCELLED || code == MP_EBROKENPOOL);
 }
 
-/* ---- streams ----------------------------------------------------------------------------------- */
+/* ---- streams --------------------------------------------------------------------------------- */
 
 static bool pool_make_with(mp_initializer *initializer, unsigned maxtasksperchild)
 {
@@ -472,7 +472,7 @@ static void orphaned(void)
     mp_pool_destroy(pool);
 }
 
-/* ---- before and after -------------------------------------------------------------------------- */
+/* ---- before and after ------------------------------------------------------------------------ */
 
 /* Elsewhere corpses are reaped at once, by the first process of this program. */
 static bool corpses_are_dead(void)

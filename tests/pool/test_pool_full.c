@@ -197,6 +197,60 @@ static void test_memory_is_used_again(void **state)
     }
 }
 
+/* ---- many small tasks ----------------------------------------------------------------------- */
+
+static int wait_or_not(mp_obj arg, mp_obj *result)
+{
+    if (mp_obj_equal(arg, MP(1)))
+        assert_mp_result(mp_event_wait(go, MP_FOREVER), 0);
+    *result = arg;
+    return 0;
+}
+
+/* Never more than a hundred are in flight, but for the first one, which takes as long as all. */
+static void test_a_long_task_that_nobody_wants_keeps_no_others_memory(void **state)
+{
+    (void)state;
+    enum { TASKS = 150000 };
+    assert_mp_result(mp_event_create(&go), 0);
+    mp_pool *pool = new_pool(2);
+    assert_mp_result(mp_pool_apply_async(pool, wait_or_not, MP(1), NULL, NULL), 0);
+    for (int i = 0; i < TASKS; i++) {
+        assert_mp_result(mp_pool_apply_async(pool, wait_or_not, MP(0), NULL, NULL), 0);
+        if (i % 100 == 0)
+            assert_mp_result(mp_pool_apply(pool, wait_or_not, MP(0), NULL), 0);
+    }
+    assert_mp_result(mp_event_set(go), 0);
+    end_pool(pool);
+    mp_event_destroy(go);
+}
+
+static int add_one(const void *item, void *result, void *context)
+{
+    (void)context;
+    *(char *)result = (char)(*(const char *)item + 1);
+    return 0;
+}
+
+/* The records of the chunks would fill the arena twice over. */
+static void test_an_array_in_chunks_of_one_item_takes_the_pieces_that_fit(void **state)
+{
+    (void)state;
+    enum { COUNT = 500000 };
+    mp_pool *pool = new_pool(2);
+    char *items = malloc(COUNT), *results = calloc(COUNT, 1);
+    const mp_map_options options = {.chunksize = 1};
+    check(items != NULL && results != NULL);
+    for (int i = 0; i < COUNT; i++)
+        items[i] = (char)(i % 100);
+    assert_mp_result(mp_pool_map_array(pool, add_one, items, COUNT, 1, results, 1, &options), 0);
+    for (int i = 0; i < COUNT; i++)
+        check(results[i] == i % 100 + 1);
+    free(items);
+    free(results);
+    end_pool(pool);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -208,6 +262,10 @@ int main(void)
                      test_results_that_find_no_room_are_told),
         support_test("a generator waits for room", test_a_generator_waits_for_room),
         support_test("memory is used again", test_memory_is_used_again),
+        support_test("a long task that nobody wants keeps no other's memory",
+                     test_a_long_task_that_nobody_wants_keeps_no_others_memory),
+        support_test("an array in chunks of one item takes the pieces that fit",
+                     test_an_array_in_chunks_of_one_item_takes_the_pieces_that_fit),
     };
     return support_run_processes("pools in a small arena", tests);
 }

@@ -47,9 +47,8 @@ void crew_survives(harm *does, double task_timeout, int code, const char *detail
 /* The notes of the running crew, for a harm. */
 struct notes *crew_notes(void);
 
-/* Harms: by a real fault, and the same without a core; crashing does not depend on a handler of the
- * test's or on the signal mask. */
-harm crash, crash_without_core;
+/* Harms. A crash is a real fault: it depends on no handler of the test's, and on no signal mask. */
+harm be_killed, crash, crash_without_core;
 
 void leave_no_core(void);
 

@@ -98,15 +98,10 @@ static void test_a_task_may_abort(void **state)
     crew_survives(give_up, 0, MP_EDIED, "killed by SIGABRT");
 }
 
-static int kill_itself(void)
-{
-    return kill(getpid(), SIGKILL);
-}
-
 static void test_a_task_may_be_killed(void **state)
 {
     (void)state;
-    crew_survives(kill_itself, 0, MP_EDIED, "killed by SIGKILL");
+    crew_survives(be_killed, 0, MP_EDIED, "killed by SIGKILL");
 }
 
 /* ---- ways to leave -------------------------------------------------------------------------- */
@@ -232,7 +227,7 @@ static int die_and_have_the_child_return(void)
     pid_t worker = getpid(), child = fork();
     check(child >= 0);
     if (child > 0)
-        return kill_itself();
+        return be_killed();
     atomic_store(&crew_notes()->guest, (int)getpid());
     while (getppid() == worker)
         mp_sleep(0.001);

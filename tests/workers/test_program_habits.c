@@ -18,14 +18,14 @@ enum { ROUNDS = 5 };
 /* A pool's life: two of its workers die, all are replaced. */
 static void use_a_pool(void)
 {
-    crew_survives(crash_without_core, 0, MP_EDIED, "killed by SIGSEGV");
+    crew_survives(be_killed, 0, MP_EDIED, "killed by SIGKILL");
 }
 
 /* The same, ended in mid-work. */
 static void terminate_a_pool(void)
 {
-    struct crew crew = crew_start(crash_without_core, 0);
-    crew_map(&crew, MP_EDIED, "killed by SIGSEGV");
+    struct crew crew = crew_start(be_killed, 0);
+    crew_map(&crew, MP_EDIED, "killed by SIGKILL");
     assert_mp_result(mp_pool_terminate(crew.pool), 0);
     assert_mp_result(mp_pool_join(crew.pool, MP_FOREVER), 0);
     mp_pool_destroy(crew.pool);
@@ -175,10 +175,10 @@ static int have_children(void *arg)
     check(waitid(P_PID, (id_t)before, &info, WEXITED | WNOWAIT) == 0);
     assert_mp_result(mp_process_create(&process, leave_with, &nine, 0, NULL), 0);
     assert_mp_result(mp_process_start(process), 0);
-    struct crew crew = crew_start(crash_without_core, 0);
+    struct crew crew = crew_start(be_killed, 0);
     pid_t during = child_fork(leave_with, &eight);
     check(waitid(P_PID, (id_t)during, &info, WEXITED | WNOWAIT) == 0);
-    crew_map(&crew, MP_EDIED, "killed by SIGSEGV");
+    crew_map(&crew, MP_EDIED, "killed by SIGKILL");
     crew_is_complete(&crew);
     crew_end(&crew);
     terminate_a_pool();
@@ -203,11 +203,11 @@ static void test_a_pool_takes_the_status_of_nobody_else(void **state)
 static int close_all_and_work(void *arg)
 {
     (void)arg;
-    struct crew crew = crew_start(crash_without_core, 0);
-    crew_map(&crew, MP_EDIED, "killed by SIGSEGV");
+    struct crew crew = crew_start(be_killed, 0);
+    crew_map(&crew, MP_EDIED, "killed by SIGKILL");
     for (int fd = 0; fd < 4096; fd++)
         (void)close(fd);
-    crew_map(&crew, MP_EDIED, "killed by SIGSEGV");
+    crew_map(&crew, MP_EDIED, "killed by SIGKILL");
     crew_is_complete(&crew);
     crew_end(&crew);
     use_a_pool();
@@ -231,11 +231,11 @@ static void test_a_pool_costs_no_descriptor_and_one_child(void **state)
 {
     (void)state;
     int descriptors = census_open_descriptors() + DESCRIPTORS;
-    struct crew crew = crew_start(crash_without_core, 0);
+    struct crew crew = crew_start(be_killed, 0);
     crew_is_complete(&crew);
     check(census_open_descriptors() == descriptors);
     check(census_group_processes() == CREW + 1);
-    crew_map(&crew, MP_EDIED, "killed by SIGSEGV");
+    crew_map(&crew, MP_EDIED, "killed by SIGKILL");
     check(census_open_descriptors() == descriptors);
     crew_end(&crew);
     check(census_group_processes() == 0);
@@ -290,7 +290,7 @@ static void test_a_pool_may_be_made_in_a_thread_with_a_small_stack(void **state)
 /* A worker does not end with the thread that made its pool. */
 static void *start_crew(void *crew)
 {
-    *(struct crew *)crew = crew_start(crash_without_core, 0);
+    *(struct crew *)crew = crew_start(be_killed, 0);
     return NULL;
 }
 
@@ -302,7 +302,7 @@ static void test_a_pool_outlives_the_thread_that_made_it(void **state)
     check(pthread_create(&thread, NULL, start_crew, &crew) == 0);
     check(pthread_join(thread, NULL) == 0);
     crew_is_complete(&crew);
-    crew_map(&crew, MP_EDIED, "killed by SIGSEGV");
+    crew_map(&crew, MP_EDIED, "killed by SIGKILL");
     crew_is_complete(&crew);
     crew_end(&crew);
 }
