@@ -363,6 +363,7 @@ int mp__worker_main(void *arg)
                       .w = (uint32_t)(uintptr_t)arg,
                       .owner = mp__self_owner()};
     p.me = &p.board->worker[p.w];
+    atomic_store(&p.me->pid, getpid()); /* the supervisor may die before it can */
     uint32_t limit = mp__crew_here->options.tasks_per_worker;
     if (!worker_begin(&p))
         return 1;

@@ -120,13 +120,11 @@ static void test_a_pool_that_is_closed_does_the_pieces_that_are_left(void **stat
     arrays_free(&a);
 }
 
-enum { LARGE = 1 << 20, LARGE_COUNT = 32 };
-
 static int sign_large(const void *item, void *result, void *context)
 {
     (void)context;
     if (*(const char *)item == 0)
-        (void)mp_semaphore_release(came);
+        assert_mp_result(mp_semaphore_release(came), 0);
     *(char *)result = (char)(*(const char *)item + 1);
     return 0;
 }
@@ -138,25 +136,25 @@ static void *close_when_it_has_begun(void *pool)
     return NULL;
 }
 
-/* Each item is done long before the next one has been copied in, so that the pool has nothing to do in
- * between. */
-static void test_a_pool_that_is_closed_does_what_is_still_being_copied(void **state)
+/* Each item is done before the next one has been copied in, often, so that the pool has nothing to do
+ * in between. */
+static void is_closed_while_it_copies(size_t item_size)
 {
-    (void)state;
-    char *items = malloc((size_t)LARGE * LARGE_COUNT), results[LARGE_COUNT];
-    check(items != NULL);
-    for (int i = 0; i < LARGE_COUNT; i++)
-        memset(items + (size_t)i * LARGE, i, LARGE);
-    assert_mp_result(mp_semaphore_create(&came, 0, NULL), 0);
+    enum { LARGE_COUNT = 40 };
+    char *items = malloc(item_size * LARGE_COUNT), results[LARGE_COUNT];
     const mp_map_options options = {.chunksize = 1};
+    check(items != NULL);
+    for (size_t i = 0; i < LARGE_COUNT; i++)
+        memset(items + i * item_size, (int)i, item_size);
+    assert_mp_result(mp_semaphore_create(&came, 0, NULL), 0);
     for (int round = 0; round < 20; round++) {
         pthread_t closer;
         mp_pool *pool = new_pool(2);
         memset(results, 0, sizeof results);
         check(pthread_create(&closer, NULL, close_when_it_has_begun, pool) == 0);
-        assert_mp_result(
-            mp_pool_map_array(pool, sign_large, items, LARGE_COUNT, LARGE, results, 1, &options),
-            0);
+        assert_mp_result(mp_pool_map_array(pool, sign_large, items, LARGE_COUNT, item_size, results,
+                                           1, &options),
+                         0);
         check(pthread_join(closer, NULL) == 0);
         for (int i = 0; i < LARGE_COUNT; i++)
             check(results[i] == i + 1);
@@ -164,6 +162,13 @@ static void test_a_pool_that_is_closed_does_what_is_still_being_copied(void **st
     }
     mp_semaphore_destroy(came);
     free(items);
+}
+
+static void test_a_pool_that_is_closed_does_what_is_still_being_copied(void **state)
+{
+    (void)state;
+    is_closed_while_it_copies((size_t)80 << 10); /* all in one piece */
+    is_closed_while_it_copies((size_t)1 << 20);
 }
 
 /* ---- ended ---------------------------------------------------------------------------------- */
