@@ -28,7 +28,8 @@ int mp__async_result_make(struct mp__crew *crew, struct mp__work *work, bool is_
     result->status = options->status;
     result->errors = options->errors;
     pthread_mutex_init(&result->lock, NULL);
-    mp__crew_keep(crew);
+    if (work == NULL)
+        mp__crew_keep(crew); /* as work does */
     *out = result;
     return 0;
 }
@@ -123,7 +124,8 @@ void mp_async_result_destroy(mp_async_result *result)
         return;
     if (result->work != NULL)
         mp__work_release(result->work);
-    mp__crew_let_go(result->crew);
+    else
+        mp__crew_let_go(result->crew);
     result->magic = 0;
     pthread_mutex_destroy(&result->lock);
     free(result);

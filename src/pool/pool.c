@@ -216,8 +216,6 @@ int mp_pool_apply_async(mp_pool *pool, mp_task *task, mp_obj arg, mp_async_resul
         rc = mp__fail(MP_EINVAL);
     if (rc == 0)
         rc = mp__terms_set(&terms, options->task_timeout, options->retries);
-    if (rc == 0)
-        rc = mp__crew_check_open(pool->crew);
     struct callbacks calls = {options->callback, options->error_callback, options->callback_arg,
                               false};
     if (rc == 0)

@@ -14,6 +14,7 @@
 
 #define BUFFER_KEPT ((size_t)64 << 20)
 #define CHUNKS_PER_WORKER 64
+#define SHARE 4           /* of what is left, a worker's part is cut into so many */
 #define HEAD ((size_t)64) /* of the buffer, so that the arrays stand aligned */
 
 struct window {
@@ -109,6 +110,26 @@ static bool window_halve(struct window *w)
 
 /* ---- the job -------------------------------------------------------------------------------- */
 
+/* The next chunk of what is left. Where nothing is copied, and nobody chose, chunks are large at first
+   and get smaller, so that there are few of them, and all workers end together. */
+static size_t chunk_of(const struct window *w, size_t left)
+{
+    size_t chunk = w->chunk;
+    if (w->in_place && w->out_place && w->call->options->chunksize == 0) {
+        size_t share = left / ((size_t)w->crew->options.workers * SHARE);
+        chunk = share > chunk ? share : chunk;
+    }
+    return left < chunk ? left : chunk;
+}
+
+static uint32_t chunks_count(const struct window *w)
+{
+    uint32_t n = 0;
+    for (size_t left = w->count; left > 0; left -= chunk_of(w, left))
+        n++;
+    return n;
+}
+
 static int window_job(struct window *w)
 {
     const struct mp__array_call *call = w->call;
@@ -121,7 +142,7 @@ static int window_job(struct window *w)
     unsigned char *memory = (unsigned char *)w->buffer + HEAD;
     job->array_task = call->task;
     job->items = (uint32_t)w->count;
-    job->tasks = (uint32_t)((w->count + w->chunk - 1) / w->chunk);
+    job->tasks = chunks_count(w);
     job->in_size = call->item_size;
     job->out_size = call->result_size;
     job->status = memory;
@@ -187,10 +208,9 @@ static int window_enter(struct window *w)
     pthread_mutex_lock(&w->crew->lock);
     mp__orphans_reap(w->crew, 2);
     rc = mp__crew_check_feed(w->crew, true);
-    for (size_t i = 0; i < w->count && rc == 0; i += w->chunk) {
-        size_t left = w->count - i;
-        rc = mp__work_add(w->work, &tail, (uint32_t)i,
-                          (uint32_t)(left < w->chunk ? left : w->chunk));
+    for (size_t i = 0, n; i < w->count && rc == 0; i += n) {
+        n = chunk_of(w, w->count - i);
+        rc = mp__work_add(w->work, &tail, (uint32_t)i, (uint32_t)n);
         if (rc != 0)
             mp__fail(rc);
     }

@@ -81,15 +81,17 @@ static void task_give(struct mp__crew *crew, uint32_t index)
 static uint32_t task_begin(struct mp__task *task, struct mp__job *job, uint32_t first,
                            uint32_t count)
 {
-    uint32_t serial = mp__task_serial(atomic_load(&task->word)) + 1;
-    atomic_store(&task->word, mp__task_word(serial, 0, MP__TASK_FREE));
+    /* relaxed, here and below: nobody else knows the task until it is queued */
+    uint32_t serial = mp__task_serial(atomic_load_explicit(&task->word, memory_order_relaxed)) + 1;
+    atomic_store_explicit(&task->word, mp__task_word(serial, 0, MP__TASK_FREE),
+                          memory_order_relaxed);
     task->job = mp__piece_ref(job);
     task->first = first;
     task->count = count;
     task->sibling = 0;
     task->lost = 0;
-    atomic_store(&task->from, 0);
-    atomic_store(&task->failures, 0);
+    atomic_store_explicit(&task->from, 0, memory_order_relaxed);
+    atomic_store_explicit(&task->failures, 0, memory_order_relaxed);
     return serial;
 }
 

@@ -21,11 +21,14 @@ void mp__task_queue(struct mp__board *board, uint32_t index, uint32_t *tail)
 {
     struct mp__task *task = mp__task_at(board, index), *last = mp__task_at(board, *tail);
     task->position = last->position + 1;
-    atomic_store(&task->next, 0);
-    uint32_t serial = mp__task_serial(atomic_load(&task->word));
-    atomic_store(&task->word, mp__task_word(serial, 0, MP__TASK_QUEUED));
+    /* relaxed: only the owner changes a task that is FREE */
+    atomic_store_explicit(&task->next, 0, memory_order_relaxed);
+    uint32_t serial = mp__task_serial(atomic_load_explicit(&task->word, memory_order_relaxed));
+    /* release, twice: who sees it queued sees the job, who sees the link sees it queued */
+    atomic_store_explicit(&task->word, mp__task_word(serial, 0, MP__TASK_QUEUED),
+                          memory_order_release);
     mp__step("job.queued");
-    atomic_store(&last->next, index);
+    atomic_store_explicit(&last->next, index, memory_order_release);
     mp__step("job.linked");
     *tail = index;
 }

@@ -131,6 +131,8 @@ static bool work_ready(void *work)
 
 int mp__work_await(struct mp__work *work, mp__moment until)
 {
+    if (mp__work_is_ready(work))
+        return 0;
     mp__work_expect(work);
     return mp__crew_await(work->crew, work_ready, work, until);
 }
