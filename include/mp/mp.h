@@ -8,9 +8,10 @@
  * those threads use. On glibc that is also atexit, and with it the first run of a C++ static's
  * initializer: a child forked in the middle of one hangs until it is killed. stdout and stderr
  * are flushed before the fork, so nothing is printed twice (on a libc without __fpurge, but for
- * what another thread prints at that very moment). A child holds no lock of its parent. Shared objects are at one address in all processes descended from
- * the one that made the first of them: a program that forks by itself makes a shared object
- * before that, or each side has a world of its own.
+ * what another thread prints at that very moment). A child holds no lock of its parent. Shared
+ * objects are at one address in all processes descended from the one that made the first of them:
+ * a program that forks by itself makes a shared object before that, or each side has a world of
+ * its own.
  *
  * KILL -9. "Ended is died": a process that is killed, crashes, exits or returns while it holds a
  * Lock, RLock, a Condition's lock or a unit of a BoundedSemaphore leaves it to the next acquire,
@@ -48,11 +49,12 @@
  * for one. Workers have the memory, descriptors and handlers of the program as they were when the pool
  * was made. Both are gone when the program is, whatever way it ends. See pool.h.
  *
- * AT EXIT. Pools are terminated, and executors finish what was handed in. A process ends its daemonic children and joins the others, as in Python, however long
- * that takes; _exit and a deadly signal skip this. A child runs the atexit handlers that it
- * registered itself, not its parent's; of its streams only stdout and stderr are flushed at the
- * end: fclose your own, and flush C++ streams, before the target returns. On a libc without
- * on_exit a child that calls exit() by itself runs the parent's too: let the target return instead.
+ * AT EXIT. Pools are terminated, and executors finish what was handed in. A process ends its
+ * daemonic children and joins the others, as in Python, however long that takes; _exit and a
+ * deadly signal skip this. A child runs the atexit handlers that it registered itself, not its
+ * parent's; of its streams only stdout and stderr are flushed at the end: fclose your own, and
+ * flush C++ streams, before the target returns. On a libc without on_exit a child that calls
+ * exit() by itself runs the parent's too: let the target return instead.
  *
  * NOT LIKE PYTHON. The start method is fork. A timeout is a number, MP_FOREVER stands for None,
  * and a timed-out wait is MP_ETIMEOUT, not False. A Lock whose holder ended is not locked for

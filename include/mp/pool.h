@@ -26,11 +26,12 @@
  *
  * WHO IS WHO. A pool is one child of the program: its supervisor, which forks the workers, reaps
  * them, replaces them and ends with the program. It costs the program no thread, no signal, and no
- * descriptor (one, on a system without pidfd); a waitpid(-1) of the program's sees one child per pool,
- * and may take its status: nothing of libmp's needs it. mp_active_children does not list it. In a worker, mp_parent_process() is the
- * process that made the pool although getppid() is the supervisor. Workers have the descriptors,
- * signal handlers and memory of the program as they were when the pool was made, the replacements
- * as well. They are daemonic: they cannot start processes or make pools.
+ * descriptor (one, on a system without pidfd). A waitpid(-1) of the program's sees one child per
+ * pool, and may take its status: nothing of libmp's needs it. mp_active_children does not list it.
+ * In a worker, mp_parent_process() is the process that made the pool although getppid() is the
+ * supervisor. Workers have the descriptors, signal handlers and memory of the program as they were
+ * when the pool was made, the replacements as well. They are daemonic: they cannot start processes
+ * or make pools.
  *
  * WHAT TASKS GET AND LEAVE. stdout and stderr are flushed after each chunk. A shared object that a
  * task makes outlives its worker: destroy it, or it stays until the program ends. Pointers given to

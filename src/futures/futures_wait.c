@@ -40,9 +40,13 @@ static struct mp__crew *crew_to_await(mp_future *const *fs, size_t n)
 /* Each executor may have died, not only the one that is being waited on. */
 static void deaths_look(mp_future *const *fs, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        if (!mp__future_is_done(fs[i]))
-            mp__work_await(mp__future_work(fs[i]), 0);
+    const struct mp__crew *last = NULL;
+    for (size_t i = 0; i < n; i++) {
+        if (crew_of(fs[i]) == last || mp__future_is_done(fs[i]))
+            continue;
+        last = crew_of(fs[i]);
+        mp__work_await(mp__future_work(fs[i]), 0);
+    }
 }
 
 int mp__futures_await(mp_future *const *fs, size_t n, bool are_of_one, bool (*ready)(void *arg),

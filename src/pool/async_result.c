@@ -113,7 +113,7 @@ int mp_async_result_successful(mp_async_result *result)
     int rc = result_check(result);
     if (rc != 0)
         return rc;
-    if (!mp_async_result_ready(result))
+    if (result->work != NULL && mp__work_await(result->work, 0) != 0)
         return mp__failf(MP_ESTATE, "the result is not ready");
     return result->work == NULL || mp__work_survey(result->work, NULL) == 0;
 }

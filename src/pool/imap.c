@@ -185,10 +185,7 @@ static void input_feed_all(struct mp__input *input, mp__moment until)
     pthread_mutex_lock(&imap->lock);
     while (imap->is_open && !imap->feeds && !mp__moment_passed(until))
         input_feed(imap);
-    bool others_feed = imap->feeds;
     pthread_mutex_unlock(&imap->lock);
-    if (others_feed)
-        mp_sleep(0.001);
 }
 
 /* ---- making ---------------------------------------------------------------------------------- */
@@ -280,7 +277,12 @@ static int input_begin(mp_pool *pool, mp_task *task, mp_next *next, void *contex
     imap->is_open = true;
     imap->terms.is_input = true;
     imap->input.feed_all = input_feed_all;
-    mp__input_open(imap->crew, &imap->input);
+    rc = mp__input_open(imap->crew, &imap->input);
+    if (rc != 0) {
+        imap->next = NULL;
+        mp_imap_destroy(imap);
+        return rc;
+    }
     *out = imap;
     return 0;
 }

@@ -25,6 +25,7 @@ struct window {
     size_t begin, count, chunk;
     size_t most;              /* items that there was memory for */
     bool in_place, out_place; /* they lie in the arena */
+    bool ran;
     void *buffer;
     size_t buffer_size;
     uint32_t copied; /* the next task to be copied out; 0: none */
@@ -83,7 +84,7 @@ static size_t window_size(const struct window *w, size_t count)
     return size;
 }
 
-/* Takes a buffer for as many of `most` items as it can, in whole chunks. */
+/* Takes a buffer for as many of `most` items as there should be memory for, a chunk at least. */
 static int window_place(struct window *w, size_t most)
 {
     size_t item =
@@ -98,7 +99,7 @@ static int window_place(struct window *w, size_t most)
     return buffer_take(w->crew, window_size(w, w->count), &w->buffer, &w->buffer_size);
 }
 
-/* There was no memory for the window: half of it, in whole chunks; false: it is one already. */
+/* There was no memory for the window: half of it; false: it is a chunk already. */
 static bool window_halve(struct window *w)
 {
     if (w->count <= w->chunk)
@@ -308,6 +309,7 @@ static int window_run(struct window *w, struct verdict *verdict)
     window_feed(w);
     window_await(w);
     chunks_copy_out(w, true);
+    w->ran = true;
     rc = window_judge(w, verdict);
     mp__work_release(w->work);
     return rc != 0 ? mp__fail(rc) : 0;
@@ -355,6 +357,7 @@ static int windows_run(struct window *w, struct verdict *verdict)
     int rc = 0;
     for (w->begin = 0; w->begin < w->call->count && rc == 0; w->begin += w->count) {
         size_t left = w->call->count - w->begin;
+        w->ran = false;
         rc = window_place(w, left < MP__ITEMS_MAX ? left : MP__ITEMS_MAX);
         if (rc == 0) {
             rc = window_run(w, verdict);
@@ -362,7 +365,7 @@ static int windows_run(struct window *w, struct verdict *verdict)
         }
         if (is_over(rc))
             rc = windows_give_up(w, verdict);
-        else if (rc == -ENOMEM && window_halve(w))
+        else if (rc == -ENOMEM && !w->ran && window_halve(w))
             rc = 0;
         else if (rc != 0)
             mp__fail(rc);

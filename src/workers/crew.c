@@ -200,11 +200,11 @@ void mp__crew_end(struct mp__crew *crew, int signal_number)
 {
     pthread_mutex_lock(&crew->lock);
     atomic_store(&crew->closed, true);
-    atomic_store(&crew->board->inputs, 0);
-    pthread_mutex_unlock(&crew->lock);
     atomic_store(&crew->board->end_signal, (uint32_t)signal_number);
     mp__step("crew.ending");
     mp__board_raise(crew->board, MP__BOARD_ENDING);
+    atomic_store(&crew->board->inputs, 0); /* the last: a closed crew without any ends by itself */
+    pthread_mutex_unlock(&crew->lock);
     mp__gate_post(&crew->board->supervise);
 }
 
@@ -241,15 +241,19 @@ void mp__crew_leave(struct mp__crew *crew)
 
 /* ---- lazy inputs ---------------------------------------------------------------------------- */
 
-void mp__input_open(struct mp__crew *crew, struct mp__input *input)
+int mp__input_open(struct mp__crew *crew, struct mp__input *input)
 {
-    pthread_cond_init(&input->idle, NULL);
     pthread_mutex_lock(&crew->lock);
-    input->busy = false;
-    input->next = crew->inputs;
-    crew->inputs = input;
-    atomic_fetch_add(&crew->board->inputs, 1);
+    int rc = mp__crew_check_feed(crew, false);
+    if (rc == 0) {
+        pthread_cond_init(&input->idle, NULL);
+        input->busy = false;
+        input->next = crew->inputs;
+        crew->inputs = input;
+        atomic_fetch_add(&crew->board->inputs, 1);
+    }
     pthread_mutex_unlock(&crew->lock);
+    return rc;
 }
 
 void mp__input_close(struct mp__crew *crew, struct mp__input *input)
@@ -287,9 +291,20 @@ static struct mp__input *input_borrow(struct mp__crew *crew)
     return input;
 }
 
+/* Behind the others, so that each gets its turn. */
 static void input_give_back(struct mp__crew *crew, struct mp__input *input)
 {
     pthread_mutex_lock(&crew->lock);
+    struct mp__input **at = &crew->inputs;
+    while (*at != NULL && *at != input)
+        at = &(*at)->next;
+    if (*at == input) { /* it is not at its end */
+        *at = input->next;
+        input->next = NULL;
+        for (at = &crew->inputs; *at != NULL; at = &(*at)->next)
+            ;
+        *at = input;
+    }
     input->busy = false;
     pthread_cond_broadcast(&input->idle);
     pthread_mutex_unlock(&crew->lock);
@@ -307,8 +322,10 @@ void mp__crew_await_end(struct mp__crew *crew)
 static mp__moment inputs_feed(struct mp__crew *crew, mp__moment until)
 {
     struct mp__input *input;
-    while (mp__board_state(crew->board) == MP__BOARD_CLOSED && !mp__moment_passed(until) &&
-           (input = input_borrow(crew)) != NULL) {
+    for (uint32_t n = atomic_load(&crew->board->inputs);
+         n > 0 && mp__board_state(crew->board) == MP__BOARD_CLOSED && !mp__moment_passed(until) &&
+         (input = input_borrow(crew)) != NULL;
+         n--) {
         input->feed_all(input, until);
         input_give_back(crew, input);
     }

@@ -56,6 +56,8 @@ struct mp__crew {
     bool helper_done;       /* none will be started again */
     bool is_unordered;      /* work in the list was handed in before some that stands before it */
     uint64_t last_position; /* when the last of them was */
+    bool joined;            /* one thread, or the helper itself, sees to its end */
+    unsigned coming;        /* works on their way into the list */
     bool inherits;          /* the helper has to give the crew up */
     atomic_uint cancels;    /* how often something was cancelled */
     unsigned cancels_seen;  /* by the helper */
@@ -80,7 +82,7 @@ int mp__supervisor_main(void *crew);
 int mp__worker_main(void *place);
 extern struct mp__crew *mp__crew_here; /* in a supervisor and in workers: whose they are */
 
-/* As mp__crew_check_open, but an open input may still feed a crew that was closed. */
+/* Without a look for a death; an open input may still feed a crew that was closed. */
 int mp__crew_check_feed(struct mp__crew *crew, bool is_input);
 
 /* hand_in.c, under the crew's lock */
@@ -110,7 +112,9 @@ void mp__objects_free(mp_obj *objects, size_t n);
 int mp__objects_list(const mp_obj *objects, size_t n, mp_obj *out); /* an owned copy */
 
 /* helper.c: a thread, for work with a notice. */
-int mp__helper_ensure(struct mp__crew *crew); /* -EAGAIN, -ENOMEM; MP_ESTATE: too late */
+/* -EAGAIN, -ENOMEM; MP_ESTATE: too late. Else a watch has to follow, or a forgo. */
+int mp__helper_ensure(struct mp__crew *crew);
+void mp__helper_forgo(struct mp__crew *crew);
 void mp__helper_watch(struct mp__crew *crew, struct mp__work *work); /* takes a reference over */
 void mp__helper_inherit(struct mp__crew *crew); /* on the helper: it gives the crew up at its end */
 void mp__crew_give_up_inherited(struct mp__crew *crew);

@@ -290,6 +290,7 @@ static int job_enter(struct mp__crew *crew, struct mp__job *job, uint32_t chunk,
     mp__pool_join(job, crew->object);
     mp__step("job.joined");
     int rc = watched ? mp__helper_ensure(crew) : 0;
+    bool has_helper = watched && rc == 0;
     if (rc == 0)
         rc = mp__work_begin(crew, job, terms, &work);
     if (rc != 0)
@@ -298,6 +299,8 @@ static int job_enter(struct mp__crew *crew, struct mp__job *job, uint32_t chunk,
         mp__work_keep(work);
     if (rc == 0)
         rc = work_enter(work, chunk, terms->is_input);
+    if (rc != 0 && has_helper)
+        mp__helper_forgo(crew);
     if (rc != 0) {
         mp__heap_give(job);
         return rc;

@@ -5,8 +5,8 @@
  *   order they were handed in, the helper looks from the front up to the first work that no worker has
  *   begun; through all of it when that order does not hold: work came late, or was cancelled. It holds
  *   a reference to each. It has all signals blocked, waits like any other thread of the owner, and
- *   ends when it is told to and the list is empty; by then the crew is over, and all work done. If
- *   the crew was given back by one of the functions it calls, it is left to the helper.
+ *   ends when it was told to, the crew is over, and the list is empty and will stay so. If the crew was
+ *   given back by one of the functions it calls, it is left to the helper.
  */
 #include "workers/crew.h"
 
@@ -34,8 +34,17 @@ int mp__helper_ensure(struct mp__crew *crew)
         rc = MP_ESTATE;
     else if (!crew->has_helper)
         rc = helper_start(crew);
+    crew->coming += rc == 0;
     pthread_mutex_unlock(&crew->wait_lock);
     return rc;
+}
+
+void mp__helper_forgo(struct mp__crew *crew)
+{
+    pthread_mutex_lock(&crew->wait_lock);
+    crew->coming--;
+    pthread_mutex_unlock(&crew->wait_lock);
+    mp__waiters_wake(crew);
 }
 
 static uint64_t position_of(struct mp__work *work)
@@ -55,6 +64,7 @@ void mp__helper_watch(struct mp__crew *crew, struct mp__work *work)
     *crew->watched_end = work;
     crew->watched_end = &work->next;
     crew->progresses += work->notice.progress != NULL;
+    crew->coming--;
     pthread_mutex_unlock(&crew->wait_lock);
     mp__waiters_wake(crew);
 }
@@ -131,11 +141,29 @@ static bool helper_has_news(void *arg)
     struct look *look = arg;
     pthread_mutex_lock(&look->crew->wait_lock);
     look->taken = watched_take(look->crew);
-    look->ends = look->crew->helper_ends && look->crew->watched == NULL;
+    look->ends = look->crew->helper_ends && look->crew->watched == NULL &&
+                 look->crew->coming == 0 && atomic_load(&look->crew->over);
+    look->crew->helper_done = look->ends;
     bool began = !look->progress && look->crew->progresses > 0;
     look->progress = look->crew->progresses > 0;
     pthread_mutex_unlock(&look->crew->wait_lock);
     return look->taken != NULL || look->ends || began;
+}
+
+/* Somebody joins it, or it was left the crew, or both. */
+static void helper_leave(struct mp__crew *crew)
+{
+    pthread_mutex_lock(&crew->wait_lock);
+    bool inherits = crew->inherits;
+    if (!crew->joined) {
+        crew->joined = true;
+        crew->has_helper = false;
+        pthread_cond_broadcast(&crew->wait_cond);
+        pthread_detach(pthread_self());
+    }
+    pthread_mutex_unlock(&crew->wait_lock);
+    if (inherits)
+        mp__crew_give_up_inherited(crew);
 }
 
 static void *helper_run(void *arg)
@@ -154,10 +182,7 @@ static void *helper_run(void *arg)
             told = mp__now();
         }
     }
-    if (look.crew->inherits) {
-        pthread_detach(pthread_self());
-        mp__crew_give_up_inherited(look.crew);
-    }
+    helper_leave(look.crew);
     return NULL;
 }
 
@@ -190,9 +215,11 @@ void mp__helper_end(struct mp__crew *crew)
     if (mp__crew_is_helper(crew))
         return;
     pthread_mutex_lock(&crew->wait_lock);
-    bool joins = crew->has_helper && !crew->helper_ends;
-    crew->helper_ends = crew->helper_done = true;
+    bool joins = crew->has_helper && !crew->joined;
     pthread_t helper = crew->helper;
+    crew->helper_ends = true;
+    crew->helper_done = crew->helper_done || !crew->has_helper;
+    crew->joined = crew->joined || joins;
     pthread_mutex_unlock(&crew->wait_lock);
     mp__waiters_wake(crew);
     if (joins)

@@ -202,9 +202,11 @@ static bool task_went_well(struct mp__work *work, struct mp__task *task)
 {
     const unsigned char *status = work->job->status + task->first;
     unsigned char any = 0;
+    if (!is_done(task))
+        return false;
     for (uint32_t k = 0; k < task->count; k++)
         any |= status[k];
-    return any == 0 && is_done(task);
+    return any == 0;
 }
 
 int mp__work_survey(struct mp__work *work, int *status)

@@ -128,6 +128,7 @@ static void worker_ended(struct supervisor *s, uint32_t w, int code)
     mp_process_destroy(s->process[w]);
     s->process[w] = NULL;
     s->alive--;
+    atomic_store(&worker->pid, 0); /* somebody else's from now on */
     mp__step("supervisor.reaped");
     mp__worker_harvest(s->pool, w, &death);
     uint32_t was = atomic_load(&worker->state);

@@ -316,6 +316,7 @@ static void task_run(struct place *p, uint32_t index)
     struct mp__job *job = mp__job_of(task);
     p->limit = job->limit;
     mp__task_text_clear(&p->me->item);
+    mp__fail(0);
     if (job->task != NULL)
         list_run(p, task, job);
     else

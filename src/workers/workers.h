@@ -108,7 +108,7 @@ int mp__work_code(struct mp__work *work, size_t i);
    the first that is not 0. `status` may be NULL. */
 int mp__work_survey(struct mp__work *work, int *status);
 /* All items as a map gives them, the outputs NULL or not; *first: the first code that is not 0, which
-   is reported then. -ENOMEM: nothing was given. */
+   is reported then. -ENOMEM, MP_EPICKLE: no list was given. */
 int mp__work_results(struct mp__work *work, mp_obj *results, int *status, mp_obj *errors,
                      int *first);
 
@@ -160,7 +160,7 @@ struct mp__input {
     pthread_cond_t idle;
     bool busy; /* a join feeds it */
 };
-void mp__input_open(struct mp__crew *crew, struct mp__input *input);
+int mp__input_open(struct mp__crew *crew, struct mp__input *input);   /* as mp__crew_check_open */
 void mp__input_close(struct mp__crew *crew, struct mp__input *input); /* it has come to its end */
 void mp__input_end(struct mp__crew *crew, struct mp__input *input);   /* nobody uses it any more */
 
