@@ -110,7 +110,12 @@ MP_API int mp_executor_terminate_workers(mp_executor *executor);
 /** The same with SIGKILL. Python: Executor.kill_workers() */
 MP_API int mp_executor_kill_workers(mp_executor *executor);
 
-/** Shut down, wait, and free the executor. Python: Executor.__exit__. NULL is fine. */
+/**
+ * Shut down, wait, and free the executor.
+ * Python: Executor.__exit__
+ * Waits for all that was handed in, but in one of the executor's own callbacks it does not: the helper
+ * thread sees to the rest. Futures stay usable until their own destroy. NULL is fine.
+ */
 MP_API void mp_executor_destroy(mp_executor *executor);
 
 /* ---- futures ------------------------------------------------------------------------------ */

@@ -283,7 +283,12 @@ MP_API int mp_pool_imap_unordered_from(mp_pool *pool, mp_task *task, mp_next *ne
  */
 MP_API int mp_imap_next(mp_imap *imap, mp_obj *out, double timeout);
 
-/** End an iteration; items not begun are dropped. Python: del iterator. NULL is fine. */
+/**
+ * End an iteration; items not begun are dropped.
+ * Python: del iterator
+ * Does not wait for tasks, but for a mp_pool_join that is asking `next` in another thread. NULL is
+ * fine.
+ */
 MP_API void mp_imap_destroy(mp_imap *imap);
 
 /**
@@ -322,13 +327,19 @@ MP_API int mp_pool_terminate(mp_pool *pool);
 /**
  * Wait until the pool has ended.
  * Python: Pool.join()
- * After close it takes what is left of generators, and calls their functions. May be called again.
+ * After close it takes what is left of generators, and calls their functions. Callbacks that are due
+ * have returned when it does, however long past `timeout`. May be called again.
  * Returns 0; MP_ETIMEOUT: it goes on; MP_ESTATE (ValueError) before close or terminate, and on the
  * helper thread; MP_EBROKENPOOL: it has ended, but not as it should: it broke, or its supervisor died.
  */
 MP_API int mp_pool_join(mp_pool *pool, double timeout);
 
-/** Terminate, join and free the pool. Python: Pool.__exit__, del pool. NULL is fine. */
+/**
+ * Terminate, join and free the pool.
+ * Python: Pool.__exit__, del pool
+ * Waits as those two, but in one of the pool's own callbacks it does not: the helper thread sees to
+ * the rest. Results and iterators stay usable until their own destroy. NULL is fine.
+ */
 MP_API void mp_pool_destroy(mp_pool *pool);
 
 /* ---- asynchronous results ----------------------------------------------------------------- */
