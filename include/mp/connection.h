@@ -44,19 +44,42 @@
  */
 typedef struct mp_connection mp_connection;
 
+/**
+ * A socket that accepts connections, mirroring Python's Listener: on either side may be Python.
+ *
+ *     mp_listener *listener;
+ *     mp_connection *connection;
+ *     mp_listener_options options = {.authkey = "secret", .authkey_len = 6};
+ *     MP_CHECK(mp_listener_create(&listener, "localhost:6000", &options));
+ *     MP_CHECK(mp_listener_accept(listener, &connection, MP_FOREVER));
+ *
+ * ADDRESSES. "/path/of/socket", and any other text without a colon, is a socket in the file system;
+ * "@name" one in Linux's abstract name space (Python: "\0name"); "host:port" TCP over IPv4 (Python:
+ * ("host", port)), where an empty host means every interface, and port 0 a free one.
+ *
+ * AUTHENTICATION. With a key each side proves to the other that it has it, by HMAC-SHA256, or
+ * HMAC-MD5 for Python before 3.12; the key itself is never sent, and nothing is encrypted.
+ * Strangers hold up nobody: up to 32 of them are asked at the same time, each for at most 5 s;
+ * one more, and the one that has been at it longest is dropped.
+ *
+ * One thread may accept on a listener at one time. A forked child's copy accepts too, and leaves
+ * the socket's file alone. KILL -9 of the processes that hold it leaves no file behind: a small
+ * process beside them, of its own session, removes it.
+ */
 typedef struct mp_listener mp_listener;
+
 typedef struct mp_future mp_future;
 
 /** Options of a listener; all zero is Python's default. */
 typedef struct mp_listener_options {
-    const void *authkey; /**< NULL: no authentication */
+    const void *authkey; /**< NULL: no authentication; a key of no bytes is one */
     size_t authkey_len;
     int backlog; /**< connections that may wait to be accepted; 0: 1 */
 } mp_listener_options;
 
 /** Options of a client; all zero is Python's default. */
 typedef struct mp_client_options {
-    const void *authkey; /**< NULL: no authentication */
+    const void *authkey; /**< NULL: no authentication; a key of no bytes is one */
     size_t authkey_len;
 } mp_client_options;
 
@@ -267,12 +290,99 @@ MP_API int mp_connection_send_fd(mp_connection *connection, int fd);
 MP_API int mp_connection_recv_fd(mp_connection *connection);
 
 /**
+ * Listen on an address.
+ * Python: Listener(address=None, family=None, backlog=1, authkey=None)
+ * Does not wait, but for the name service if the host is a name. The caller owns *out; the key is
+ * copied. A socket in the file system can be used by its owner alone (0600); NULL as the address
+ * makes one in a new folder (0700) of the folder for temporary files.
+ * Returns 0; MP_EINVAL (ValueError) for an address that is none, also a Windows pipe's, and a
+ * negative backlog; -EADDRINUSE, -EACCES, -ENOENT, ... (OSError); -ENOMEM.
+ * \param options may be NULL
+ */
+MP_API int mp_listener_create(mp_listener **out, const char *address,
+                              const mp_listener_options *options);
+
+/**
+ * Accept a connection, and with a key make sure that the other side has it.
+ * Python: Listener.accept()
+ * Waits at most `timeout`. The caller owns *out. What it accepts with a key receives messages of at
+ * most 64 MiB, see mp_connection_set_max_message. Who hangs up, or says nothing, before the end of
+ * the authentication is dropped without a word, and the wait goes on.
+ * Returns 0; MP_ETIMEOUT; MP_EAUTH (AuthenticationError) for somebody with another key, who is
+ * dropped: call again; MP_ECLOSED (OSError); -EMFILE, -ENFILE, -ENOMEM (OSError).
+ */
+MP_API int mp_listener_accept(mp_listener *listener, mp_connection **out, double timeout);
+
+/**
+ * Give the address in the form that mp_client takes: with the port that a port 0 became.
+ * Python: Listener.address
+ * Valid until destroy, after close too. Does not wait. NULL for what is no listener.
+ */
+MP_API const char *mp_listener_address(const mp_listener *listener);
+
+/**
+ * Give the address of the connection that was accepted last, "host:port", or "" where it has none.
+ * Python: Listener.last_accepted
+ * Valid until the next accept. Does not wait. NULL if there was none.
+ */
+MP_API const char *mp_listener_last_accepted(const mp_listener *listener);
+
+/**
+ * Give the descriptor of the socket. Readable: somebody wants to connect, which need not yet mean
+ * that accept finds a connection that knows the key; mp_wait on the listener means the same.
+ * Python: Listener._listener._socket.fileno()
+ * Does not wait. Returns the descriptor; MP_ECLOSED.
+ */
+MP_API int mp_listener_fileno(mp_listener *listener);
+
+/**
+ * Stop listening, and remove the socket's file where this process made it.
+ * Python: Listener.close()
+ * Does not wait. What was accepted stays open. Not while another thread accepts.
+ * Returns 0, the second time too.
+ */
+MP_API int mp_listener_close(mp_listener *listener);
+
+/** Close the listener if it is open, and give the object back; NULL is fine. */
+MP_API void mp_listener_destroy(mp_listener *listener);
+
+/**
+ * Connect to a listener, one of Python's too.
+ * Python: Client(address, family=None, authkey=None)
+ * Waits at most `timeout` for connection and authentication together, and for the name service.
+ * The caller owns *out. With a key both sides prove theirs.
+ * Returns 0; MP_EAUTH (AuthenticationError) if either has another key; MP_ETIMEOUT; MP_EEOF
+ * (EOFError) if the other side hangs up meanwhile; MP_EINVAL (ValueError) for an address that is
+ * none; -ECONNREFUSED, -ENOENT, ... (OSError); -ENOMEM.
+ * \param options may be NULL
+ */
+MP_API int mp_client(mp_connection **out, const char *address, const mp_client_options *options,
+                     double timeout);
+
+/**
+ * Prove to the other end that this side knows the key, the other side having asked.
+ * Python: connection.answer_challenge(connection, authkey)
+ * Waits for two messages. The half that mp_client begins with; for connections of other making.
+ * Returns 0; MP_EAUTH (AuthenticationError); MP_EEOF (EOFError); -EPIPE; MP_EINVAL.
+ */
+MP_API int mp_answer_challenge(mp_connection *connection, const void *authkey, size_t n);
+
+/**
+ * Make the other end prove that it knows the key.
+ * Python: connection.deliver_challenge(connection, authkey)
+ * Waits for one message. The half that mp_listener_accept begins with.
+ * Returns as mp_answer_challenge.
+ */
+MP_API int mp_deliver_challenge(mp_connection *connection, const void *authkey, size_t n);
+
+/**
  * Wait until at least one of the items is ready.
  * Python: connection.wait(object_list, timeout=None)
- * A descriptor and a connection are ready when there is something to read, or the end; a process
- * when it has ended; a queue when it is not empty. Each item is marked; none is changed otherwise.
- * Without items the timeout is waited out. Over descriptors, connections and processes this is one
- * poll; a queue among them is noticed within 10 ms.
+ * A descriptor and a connection are ready when there is something to read, or the end; a listener
+ * when somebody wants to connect; a process when it has ended; a queue when it is not empty. Each
+ * item is marked; none is changed otherwise. Without items the timeout is waited out. Over
+ * descriptors, connections, listeners and processes this is one poll; a queue among them is noticed
+ * within 10 ms.
  * Returns how many are ready, 0 after the timeout; MP_EINVAL (ValueError) for an item twice
  * (KeyError), a negative descriptor and an unknown kind; MP_ECLOSED (OSError) for a closed
  * connection; MP_ESTATE for a process not started here; -EBADF; -ENOMEM. No item is marked then.

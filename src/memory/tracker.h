@@ -1,0 +1,17 @@
+/* The tracker: a small process that removes what a tree of processes named and left behind. */
+#ifndef MP__TRACKER_H
+#define MP__TRACKER_H
+
+enum mp__tracked {
+    MP__TRACKED_SEGMENT = 'm', /* shm_unlink: a name without the slash */
+    MP__TRACKED_FILE = 'f',    /* unlink: an absolute path */
+    MP__TRACKED_FOLDER = 'd',  /* rmdir, after all files */
+};
+
+/* Notes a name that is about to exist; it is removed when all processes of the tree have ended,
+   unless it was forgotten before. Starts the tracker if there is none. A code, not reported. */
+int mp__tracker_note(enum mp__tracked kind, const char *name);
+/* As often as it was noted, or what was removed since and made by another is removed. */
+void mp__tracker_forget(enum mp__tracked kind, const char *name);
+
+#endif

@@ -1,0 +1,45 @@
+/* The mutual authentication of CPython's connections, as a machine that never waits. */
+#ifndef MP__HANDSHAKE_H
+#define MP__HANDSHAKE_H
+
+#include "base/base.h"
+
+enum mp__handshake_part {
+    MP__HANDSHAKE_ACCEPT,    /* challenges, then answers: the listener's part */
+    MP__HANDSHAKE_CONNECT,   /* answers, then challenges: the client's part */
+    MP__HANDSHAKE_ANSWER,    /* one half alone */
+    MP__HANDSHAKE_CHALLENGE, /* the other */
+};
+
+enum { MP__HANDSHAKE_MOST = 256 }; /* bytes of a message of it */
+
+struct mp__handshake {
+    int fd; /* a stream socket or a pipe's two ends in turn; blocking or not */
+    const void *key;
+    size_t key_size;
+    enum mp__handshake_part part;
+    int step;
+    unsigned char challenge[64]; /* that this side sent */
+    size_t challenge_size;
+    unsigned char in[4 + MP__HANDSHAKE_MOST]; /* of the message under way */
+    size_t have;
+};
+
+/* The key is borrowed until the end. */
+void mp__handshake_begin(struct mp__handshake *h, int fd, enum mp__handshake_part part,
+                         const void *key, size_t n);
+
+/* Goes on as far as it can without waiting, and takes no byte beyond the last message: 1 it is
+   done, 0 there must be something to read first. MP_EAUTH: the keys differ, or what came is no part
+   of this protocol (the other side has been told, if it was this one that found out); MP_EEOF; a
+   code of the system's. Not reported. */
+int mp__handshake_go(struct mp__handshake *h);
+
+/* HMAC: `mac` has room for 32 bytes. Gives the size: 16 or 32. */
+enum mp__digest { MP__MD5, MP__SHA256 };
+size_t mp__hmac(enum mp__digest digest, const void *key, size_t key_size, const void *p, size_t n,
+                unsigned char mac[32]);
+/* In a time that tells nothing of where they differ. */
+bool mp__bytes_equal(const void *a, const void *b, size_t n);
+
+#endif
