@@ -62,3 +62,9 @@ bool mp__fd_is(int fd, uint64_t device, uint64_t inode)
     return fd >= 0 && fstat(fd, &st) == 0 && (uint64_t)st.st_dev == device &&
            (uint64_t)st.st_ino == inode;
 }
+
+int mp__fd_unblock(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+    return flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 ? -errno : 0;
+}
