@@ -1,12 +1,11 @@
 /* A process of its own beside the program's: nobody's child, and in nobody's way.
  *
  * How it works
- *   A child of the caller leads a new session, forks once more and ends at once; the caller reaps it
- *   by its number. The grandchild is then the system's to reap, and signals to the program's group,
- *   from a terminal or from kill, do not come to it from its first moment on. It has all signals
- *   blocked, the folder "/", nothing open but standard error and the one descriptor that it was
- *   given, and it leaves by _exit. It calls nothing that takes a lock of libc's: the program may
- *   have had more threads.
+ *   A child of the caller leads a new session, sets all in order, forks once more and ends; the
+ *   caller reaps it by its number. The grandchild is then the system's to reap, and from its first
+ *   moment on it has a group of its own, to which nobody sends signals, all signals blocked, the
+ *   folder "/", and nothing open but standard error and the one descriptor that it was given. It
+ *   leaves by _exit. Neither calls what takes a lock of libc's: the program may have had more threads.
  *   A death of the caller leaves it whole, or not yet born.
  */
 #include "platform/platform.h"
@@ -57,8 +56,9 @@ static void streams_replace(void)
     }
 }
 
-_Noreturn static void grandchild_run(void (*body)(int fd), int fd, const char *name)
+_Noreturn static void child_run(void (*body)(int fd), int fd, const char *name)
 {
+    setsid();
     others_close(fd);
     streams_replace();
 #ifdef __linux__
@@ -66,9 +66,12 @@ _Noreturn static void grandchild_run(void (*body)(int fd), int fd, const char *n
 #else
     (void)name;
 #endif
-    if (chdir("/") == 0)
+    if (chdir("/") != 0)
+        _exit(errno);
+    pid_t pid = fork();
+    if (pid == 0)
         body(fd);
-    _exit(0);
+    _exit(pid >= 0 ? 0 : errno);
 }
 
 /* 0, or why there is no grandchild, as far as its end tells. */
@@ -90,13 +93,8 @@ int mp__detach(void (*body)(int fd), int fd, const char *name)
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &mask);
     pid_t pid = fork();
-    if (pid == 0) {
-        setsid();
-        pid = fork();
-        if (pid == 0)
-            grandchild_run(body, fd, name);
-        _exit(pid > 0 ? 0 : errno);
-    }
+    if (pid == 0)
+        child_run(body, fd, name);
     int rc = pid < 0 ? -errno : child_verdict(pid);
     pthread_sigmask(SIG_SETMASK, &mask, NULL);
     return rc;

@@ -4,6 +4,9 @@
 
 #include "support/support.h"
 
+/* Starts this program's own tracker, so that the channel to it is no leak: before support_run. */
+void trees_begin(void);
+
 /* Runs the body in a child whose standard error is a pipe of its own, and gives what child_wait
  * gives. It returns when nobody has that pipe any more: all processes of the tree have ended, and
  * so has its tracker. What they printed there is in tree_printed(). */
