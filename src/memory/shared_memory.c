@@ -5,12 +5,12 @@
  *   The object is private memory: the mapping, its size, its name; a forked child has a copy with the
  *   same mapping. The system keeps the memory as long as there is a name or a mapping. All of it is
  *   taken before it is mapped, so that no store into it can fail.
- *   What was noted is forgotten by the object that noted it, or by whoever removed the name: one
- *   removal, one note less.
+ *   The tracker tells this block from others of its name, before and after it, by its file. So
+ *   whoever removes the name owes nobody a word, and the object that noted it forgets it when it can.
  *   A death after the note leaves a name that the tracker removes with the last process of the tree,
- *   if it came to be; a death between removing a name and forgetting it, a note of nothing. That
- *   there was no such name before is looked at first, so that a note is not of another's block,
- *   unless it came to be since.
+ *   if it came to be. That there was no such name before is looked at first, so that no note is of
+ *   another's block: it would have to come to be between that look and this creation, and the death
+ *   to come before the note is taken back.
  */
 #include <mp/shared_memory.h>
 
@@ -35,7 +35,8 @@ struct mp_shared_memory {
     uint32_t magic;
     atomic_bool is_noted;    /* by this object */
     atomic_bool is_unlinked; /* likewise */
-    _Atomic(void *) p;       /* NULL: closed */
+    struct mp__segment segment;
+    _Atomic(void *) p; /* NULL: closed */
     size_t size;
     char path[NAME_MOST + 2]; /* the name behind a slash */
 };
@@ -74,8 +75,13 @@ static int block_make(const char *name, mp_shared_memory **out)
     memory->magic = SHARED_MEMORY_MAGIC;
     memory->path[0] = '/';
     strcpy(memory->path + 1, name);
-    *out = memory;
-    return 0;
+    int rc = mp__entropy(&memory->segment.tag, sizeof memory->segment.tag);
+    memory->segment.tag |= 1;
+    if (rc == 0)
+        *out = memory;
+    else
+        free(memory);
+    return rc;
 }
 
 static int block_open(const mp_shared_memory *memory, int flags)
@@ -115,17 +121,26 @@ static int block_fill(int fd, size_t size)
     return -error;
 }
 
-static void block_unnote(mp_shared_memory *memory)
+static void block_forget(mp_shared_memory *memory)
 {
-    atomic_store(&memory->is_noted, false);
-    mp__tracker_forget(MP__TRACKED_SEGMENT, memory->path + 1);
+    if (atomic_exchange(&memory->is_noted, false))
+        mp__tracker_forget_segment(memory->path + 1, &memory->segment);
 }
 
 static int block_note(mp_shared_memory *memory)
 {
-    int rc = mp__tracker_note(MP__TRACKED_SEGMENT, memory->path + 1);
+    int rc = mp__tracker_note_segment(memory->path + 1, &memory->segment);
     atomic_store(&memory->is_noted, rc == 0);
     return rc;
+}
+
+static int block_identify(mp_shared_memory *memory, int fd, struct stat *st)
+{
+    if (fstat(fd, st) != 0)
+        return -errno;
+    memory->segment.device = (uint64_t)st->st_dev;
+    memory->segment.inode = (uint64_t)st->st_ino;
+    return 0;
 }
 
 static int block_create_noted(mp_shared_memory *memory)
@@ -134,7 +149,12 @@ static int block_create_noted(mp_shared_memory *memory)
     if (fd < 0)
         return fd;
     mp__step("segment.made");
-    int rc = block_fill(fd, memory->size);
+    struct stat st;
+    int rc = block_identify(memory, fd, &st);
+    mp__tracker_identify_segment(memory->path + 1, &memory->segment);
+    mp__step("segment.identified");
+    if (rc == 0)
+        rc = block_fill(fd, memory->size);
     mp__step("segment.filled");
     if (rc == 0)
         rc = block_map(memory, fd);
@@ -156,7 +176,7 @@ static int block_create(mp_shared_memory *memory)
         return rc;
     rc = block_create_noted(memory);
     if (rc != 0)
-        block_unnote(memory);
+        block_forget(memory);
     return rc;
 }
 
@@ -204,7 +224,7 @@ static int block_attach(mp_shared_memory *memory)
     int fd = block_open(memory, O_RDWR);
     if (fd < 0)
         return fd;
-    int rc = fstat(fd, &st) != 0 ? -errno : 0;
+    int rc = block_identify(memory, fd, &st);
     if (rc == 0 && st.st_size <= 0)
         rc = MP_EINVAL;
     if (rc == 0 && (uintmax_t)st.st_size > PTRDIFF_MAX)
@@ -277,8 +297,7 @@ int mp_shared_memory_unlink(mp_shared_memory *memory)
         return mp__failf(rc, "%s", memory->path + 1);
     mp__step("segment.unlinked");
     atomic_store(&memory->is_unlinked, true);
-    if (rc == 0 || atomic_load(&memory->is_noted))
-        block_unnote(memory);
+    block_forget(memory);
     return rc != 0 ? mp__failf(rc, "%s", memory->path + 1) : 0;
 }
 
@@ -288,7 +307,7 @@ int mp_shared_memory_track(mp_shared_memory *memory, bool track)
     if (rc != 0 || track == atomic_load(&memory->is_noted))
         return rc;
     if (!track)
-        block_unnote(memory);
+        block_forget(memory);
     else
         rc = atomic_load(&memory->is_unlinked) ? -ENOENT : block_note(memory);
     return rc != 0 ? mp__failf(rc, "%s", memory->path + 1) : 0;

@@ -1,17 +1,20 @@
 /* The tracker: a process that outlives a tree of processes, and removes what it left behind.
  *
  * How it works
- *   processes of the tree --[ command | kind | name ]--> tracker { name x times noted, ... }
+ *   processes of the tree --[ command | kind | segment | name ]--> tracker: { the same, counted }
  *   All of the tree hold the sending end of one channel, which every forked child inherits; an exec
  *   closes it. A name is sent before there is anything of that name, and what was sent arrives
  *   though its sender dies. When the last process has ended, whatever way, the tracker sees the end
  *   of the channel, removes what is still noted, and ends: nothing else ends it but SIGKILL.
+ *   A segment is named by one and removed by any other, which tells nobody, and the next may get its
+ *   name: each is known by its file. Notes of those that are gone are dropped when they get many.
  *   A process keeps the names that it noted itself. When a send says that the tracker is gone it
  *   starts another, tells it those, and goes on; what others noted is lost unless they notice too.
  *   A program that closes all descriptors it knows nothing of has left the tree as far as the
  *   tracker knows; a call made later begins a tree of its own.
  *   The tracker shares nothing with the tree but pages that neither has written since the fork.
- *   A death between the starting of it and the first note leaves a tracker that ends at once.
+ *   A death between the starting of it and the first note leaves a tracker that ends at once. One
+ *   between making a segment and telling its file leaves a note of whatever has the name in the end.
  *
  *   Globals: line, inherited by children; names, whose parent's a child drops; both under
  *   mp__self->tracker_lock, which is held across fork().
@@ -21,69 +24,115 @@
 #include "memory/arena.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { NAME_MOST = 4000, MESSAGE_HEAD = 2, MESSAGE_MOST = MESSAGE_HEAD + NAME_MOST + 2 };
-enum command { COMMAND_NOTE = '+', COMMAND_FORGET = '-' };
+enum command { COMMAND_NOTE = '+', COMMAND_IDENTIFY = '=', COMMAND_FORGET = '-' };
+
+/* A message, and what the tracker knows; the name with its NUL follows. */
+struct note {
+    struct mp__segment segment;
+    uint32_t count; /* of notes with this name and tag; 0: of no further use */
+    uint16_t size;  /* of the name with the NUL */
+    uint8_t kind, command;
+};
+
+enum { NAME_MOST = 4000, MESSAGE_MOST = sizeof(struct note) + NAME_MOST + 2 };
+
+static int file_of_segment(const char *path, uint64_t *device, uint64_t *inode)
+{
+    int fd = shm_open(path, O_RDONLY, 0);
+    if (fd < 0)
+        return -errno;
+    int rc = mp__fd_note(fd, device, inode);
+    if (rc == 0)
+        close(fd);
+    return rc;
+}
+
+/* The name is gone, or another's. What cannot be looked at is still there. */
+static bool segment_is_gone(const char *path, const struct mp__segment *segment)
+{
+    uint64_t device, inode;
+    if (segment->inode == 0)
+        return false;
+    int rc = file_of_segment(path, &device, &inode);
+    return rc == -ENOENT || (rc == 0 && (device != segment->device || inode != segment->inode));
+}
 
 /* ---- the tracker's side ---------------------------------------------------------------------- */
 
-/* What it knows, records in one piece of memory: head, then the name with its NUL. */
-struct record {
-    uint32_t count;
-    uint16_t size; /* with the NUL */
-    uint8_t kind;
-    uint8_t unused;
-};
-
+/* Notes and their names in one piece of memory, each where the one before it ends. */
 struct table {
     char *p;
     size_t used, size;
 };
 
-static struct record record_at(const struct table *table, size_t at)
+static struct note note_at(const struct table *table, size_t at)
 {
-    struct record record;
-    memcpy(&record, table->p + at, sizeof record);
-    return record;
+    struct note note;
+    memcpy(&note, table->p + at, sizeof note);
+    return note;
+}
+
+static void note_put(const struct table *table, size_t at, const struct note *note)
+{
+    memcpy(table->p + at, note, sizeof *note);
 }
 
 static const char *name_at(const struct table *table, size_t at)
 {
-    return table->p + at + sizeof(struct record);
+    return table->p + at + sizeof(struct note);
 }
 
-static size_t record_end(const struct table *table, size_t at)
+static size_t note_end(const struct table *table, size_t at)
 {
-    return at + sizeof(struct record) + record_at(table, at).size;
+    return at + sizeof(struct note) + note_at(table, at).size;
 }
 
 /* Gives table->used if there is none. */
-static size_t record_find(const struct table *table, uint8_t kind, const char *name, size_t size)
+static size_t note_find(const struct table *table, const struct note *wanted, const char *name)
 {
     size_t at = 0;
     while (at < table->used) {
-        struct record record = record_at(table, at);
-        if (record.kind == kind && record.size == size &&
-            memcmp(name_at(table, at), name, size) == 0)
+        struct note note = note_at(table, at);
+        if (note.segment.tag == wanted->segment.tag && note.kind == wanted->kind &&
+            note.size == wanted->size && memcmp(name_at(table, at), name, note.size) == 0)
             break;
-        at = record_end(table, at);
+        at = note_end(table, at);
     }
     return at;
+}
+
+static void table_prune(struct table *table)
+{
+    size_t kept = 0, next;
+    for (size_t at = 0; at < table->used; at = next) {
+        struct note note = note_at(table, at);
+        next = note_end(table, at);
+        if (note.kind == MP__TRACKED_SEGMENT && segment_is_gone(name_at(table, at), &note.segment))
+            continue;
+        memmove(table->p + kept, table->p + at, next - at);
+        kept += next - at;
+    }
+    table->used = kept;
 }
 
 static bool table_has_room(struct table *table, size_t more)
 {
     if (table->size - table->used >= more)
         return true;
+    table_prune(table);
+    if (table->size - table->used >= table->size / 2 + more)
+        return true;
     size_t size = table->size > 0 ? 2 * table->size : 1 << 16;
     char *p = mp__map_shared(size); /* malloc's locks may be another thread's for ever */
     if (p == NULL)
-        return false;
+        return table->size - table->used >= more;
     if (table->used > 0)
         memcpy(p, table->p, table->used);
     if (table->size > 0)
@@ -93,42 +142,44 @@ static bool table_has_room(struct table *table, size_t more)
     return true;
 }
 
-static void table_note(struct table *table, uint8_t kind, const char *name, size_t size)
+static void table_add(struct table *table, const struct note *note, const char *name)
 {
-    size_t at = record_find(table, kind, name, size);
-    struct record record = {.count = 1, .size = (uint16_t)size, .kind = kind};
-    if (at < table->used) {
-        record = record_at(table, at);
-        record.count++;
-    } else {
-        if (!table_has_room(table, sizeof record + size))
-            return; /* one name may be left behind; all others are kept */
-        memcpy(table->p + at + sizeof record, name, size);
-        table->used += sizeof record + size;
-    }
-    memcpy(table->p + at, &record, sizeof record);
+    if (!table_has_room(table, sizeof *note + note->size))
+        return; /* one name may be left behind; all others are kept */
+    note_put(table, table->used, note);
+    memcpy(table->p + table->used + sizeof *note, name, note->size);
+    table->used += sizeof *note + note->size;
 }
 
-static void table_forget(struct table *table, uint8_t kind, const char *name, size_t size)
+static void table_remove(struct table *table, size_t at)
 {
-    size_t at = record_find(table, kind, name, size);
-    if (at == table->used)
-        return;
-    struct record record = record_at(table, at);
-    if (--record.count > 0) {
-        memcpy(table->p + at, &record, sizeof record);
-        return;
-    }
-    size_t end = record_end(table, at);
+    size_t end = note_end(table, at);
     memmove(table->p + at, table->p + end, table->used - end);
     table->used -= end - at;
 }
 
-static bool thing_remove(uint8_t kind, const char *name)
+static void message_obey(struct table *table, const struct note *message, const char *name)
 {
-    switch (kind) {
+    size_t at = note_find(table, message, name);
+    if (at == table->used) {
+        if (message->command == COMMAND_NOTE)
+            table_add(table, message, name);
+        return;
+    }
+    struct note note = note_at(table, at);
+    note.segment = message->segment;
+    note.count += message->command == COMMAND_NOTE;
+    note.count -= message->command == COMMAND_FORGET;
+    note_put(table, at, &note);
+    if (note.count == 0)
+        table_remove(table, at);
+}
+
+static bool thing_remove(const struct note *note, const char *name)
+{
+    switch (note->kind) {
     case MP__TRACKED_SEGMENT:
-        return shm_unlink(name) == 0;
+        return !segment_is_gone(name, &note->segment) && shm_unlink(name) == 0;
     case MP__TRACKED_FILE:
         return unlink(name) == 0;
     default:
@@ -136,50 +187,42 @@ static bool thing_remove(uint8_t kind, const char *name)
     }
 }
 
-static unsigned kind_remove(const struct table *table, uint8_t kind)
-{
-    unsigned removed = 0;
-    for (size_t at = 0; at < table->used; at = record_end(table, at))
-        if (record_at(table, at).kind == kind)
-            removed += thing_remove(kind, name_at(table, at));
-    return removed;
-}
-
-static void line_of_text(const char *text)
+static void stderr_print(const char *text)
 {
     ssize_t unused = write(STDERR_FILENO, text, strlen(text));
     (void)unused;
 }
 
-static void leaks_report(unsigned n)
+/* Folders may stand in each other: again as long as it gets fewer. */
+static void kind_remove(const struct table *table, uint8_t kind, const char *what)
 {
     char text[128];
-    snprintf(text, sizeof text,
-             "resource_tracker: There appear to be %u leaked objects to clean up at shutdown\n", n);
-    line_of_text(text);
-}
-
-static void all_remove(const struct table *table)
-{
-    unsigned removed = kind_remove(table, MP__TRACKED_FILE), some;
-    do { /* a folder may stand in another */
-        some = kind_remove(table, MP__TRACKED_FOLDER);
+    unsigned removed = 0, some;
+    do {
+        some = 0;
+        for (size_t at = 0; at < table->used; at = note_end(table, at)) {
+            struct note note = note_at(table, at);
+            if (note.kind == kind)
+                some += thing_remove(&note, name_at(table, at));
+        }
         removed += some;
     } while (some > 0);
-    removed += kind_remove(table, MP__TRACKED_SEGMENT);
-    if (removed > 0)
-        leaks_report(removed);
+    if (removed == 0)
+        return;
+    snprintf(text, sizeof text,
+             "resource_tracker: There appear to be %u leaked %s objects to clean up at shutdown\n",
+             removed, what);
+    stderr_print(text);
 }
 
-static void message_obey(struct table *table, const char *message, size_t n)
+static void message_take(struct table *table, const char *message, size_t n)
 {
-    if (n <= MESSAGE_HEAD + 1 || message[n - 1] != '\0')
+    struct note note;
+    if (n <= sizeof note)
         return;
-    uint8_t kind = (uint8_t)message[1];
-    if (message[0] == COMMAND_NOTE)
-        table_note(table, kind, message + MESSAGE_HEAD, n - MESSAGE_HEAD);
-    else
-        table_forget(table, kind, message + MESSAGE_HEAD, n - MESSAGE_HEAD);
+    memcpy(&note, message, sizeof note);
+    if (note.size == n - sizeof note && message[n - 1] == '\0')
+        message_obey(table, &note, message + sizeof note);
 }
 
 static void tracker_run(int fd)
@@ -191,22 +234,25 @@ static void tracker_run(int fd)
     for (;;) {
         ssize_t n = recv(fd, message, sizeof message, 0);
         if (n > 0)
-            message_obey(&table, message, (size_t)n);
+            message_take(&table, message, (size_t)n);
         else if (n == 0 || errno != EINTR)
             break;
     }
-    all_remove(&table);
+    kind_remove(&table, MP__TRACKED_FILE, "file");
+    kind_remove(&table, MP__TRACKED_FOLDER, "folder");
+    kind_remove(&table, MP__TRACKED_SEGMENT, "shared_memory");
 }
 
 /* ---- this process's side --------------------------------------------------------------------- */
 
 struct name {
     struct name *next;
-    enum mp__tracked kind;
+    struct note note;
     char text[];
 };
 
 static struct name *names;
+static size_t names_count, names_most = 256; /* then those are looked for that are gone */
 
 static struct {
     int fd;
@@ -236,13 +282,34 @@ static void fork_handlers_set(void)
         are_set = pthread_atfork(fork_prepare, fork_parent, NULL) == 0;
 }
 
+static void name_remove(struct name **at)
+{
+    struct name *name = *at;
+    *at = name->next;
+    free(name);
+    names_count--;
+}
+
 static void names_drop(void)
 {
-    while (names != NULL) {
-        struct name *next = names->next;
-        free(names);
-        names = next;
+    while (names != NULL)
+        name_remove(&names);
+}
+
+static void names_prune(void)
+{
+    char path[NAME_MOST + 2] = "/";
+    if (names_count < names_most)
+        return;
+    for (struct name **at = &names; *at != NULL;) {
+        strcpy(path + 1, (*at)->text);
+        if ((*at)->note.kind == MP__TRACKED_SEGMENT && segment_is_gone(path, &(*at)->note.segment))
+            name_remove(at);
+        else
+            at = &(*at)->next;
     }
+    if (2 * names_count > names_most)
+        names_most = 2 * names_count;
 }
 
 static void tracker_lock(void)
@@ -293,14 +360,19 @@ static int tracker_start(void)
     return rc;
 }
 
-static int message_send(enum command command, enum mp__tracked kind, const char *name)
+static int message_send(enum command command, const struct note *about, const char *name)
 {
-    char message[MESSAGE_MOST] = {(char)command, (char)kind, '/'};
-    size_t head = MESSAGE_HEAD + (kind == MP__TRACKED_SEGMENT); /* shm_unlink wants the slash */
+    char message[MESSAGE_MOST];
+    bool slash = about->kind == MP__TRACKED_SEGMENT; /* shm_unlink wants one */
     size_t size = strlen(name) + 1;
-    memcpy(message + head, name, size);
+    struct note note = *about;
+    note.size = (uint16_t)(slash + size);
+    note.command = (uint8_t)command;
+    memcpy(message, &note, sizeof note);
+    message[sizeof note] = '/';
+    memcpy(message + sizeof note + slash, name, size);
     for (;;) {
-        if (send(line.fd, message, head + size, MSG_NOSIGNAL) >= 0)
+        if (send(line.fd, message, sizeof note + slash + size, MSG_NOSIGNAL) >= 0)
             return 0;
         if (errno != EINTR)
             return errno == ECONNRESET ? -EPIPE : -errno;
@@ -311,7 +383,7 @@ static int names_tell(void)
 {
     int rc = 0;
     for (const struct name *name = names; name != NULL && rc == 0; name = name->next)
-        rc = message_send(COMMAND_NOTE, name->kind, name->text);
+        rc = message_send(COMMAND_NOTE, &name->note, name->text);
     return rc;
 }
 
@@ -319,10 +391,10 @@ static int names_tell(void)
 static int newest_tell(void)
 {
     if (line_is_ours()) {
-        int rc = message_send(COMMAND_NOTE, names->kind, names->text);
+        int rc = message_send(COMMAND_NOTE, &names->note, names->text);
         if (rc != -EPIPE)
             return rc;
-        line_of_text("resource_tracker: process died unexpectedly, relaunching. "
+        stderr_print("resource_tracker: process died unexpectedly, relaunching. "
                      "Some resources might leak.\n");
         close(line.fd);
     }
@@ -332,14 +404,15 @@ static int newest_tell(void)
     return rc == -EPIPE ? -EAGAIN : rc;
 }
 
-static void newest_drop(void)
+static struct note note_of(enum mp__tracked kind, const struct mp__segment *segment)
 {
-    struct name *name = names;
-    names = name->next;
-    free(name);
+    struct note note = {.kind = (uint8_t)kind, .count = 1};
+    if (segment != NULL)
+        note.segment = *segment;
+    return note;
 }
 
-int mp__tracker_note(enum mp__tracked kind, const char *text)
+static int name_note(const struct note *note, const char *text)
 {
     if (strlen(text) > NAME_MOST)
         return -ENAMETOOLONG;
@@ -348,37 +421,71 @@ int mp__tracker_note(enum mp__tracked kind, const char *text)
     if (name == NULL)
         return -ENOMEM;
     memcpy(name->text, text, size);
-    name->kind = kind;
+    name->note = *note;
     tracker_lock();
+    names_prune();
     name->next = names;
     names = name;
+    names_count++;
     int rc = newest_tell();
     if (rc != 0)
-        newest_drop();
+        name_remove(&names);
     tracker_unlock();
     mp__step("tracker.noted");
     return rc;
 }
 
-static void names_remove(enum mp__tracked kind, const char *text)
+static struct name **name_find(const struct note *note, const char *text)
 {
-    for (struct name **at = &names; *at != NULL; at = &(*at)->next) {
-        struct name *name = *at;
-        if (name->kind != kind || strcmp(name->text, text) != 0)
-            continue;
-        *at = name->next;
-        free(name);
-        return;
-    }
+    struct name **at = &names;
+    while (*at != NULL &&
+           ((*at)->note.kind != note->kind || (*at)->note.segment.tag != note->segment.tag ||
+            strcmp((*at)->text, text) != 0))
+        at = &(*at)->next;
+    return at;
 }
 
-void mp__tracker_forget(enum mp__tracked kind, const char *text)
+static void name_tell(enum command command, const struct note *note, const char *text)
 {
     if (strlen(text) > NAME_MOST)
         return;
     tracker_lock();
-    names_remove(kind, text);
+    struct name **at = name_find(note, text);
+    if (*at != NULL && command == COMMAND_FORGET)
+        name_remove(at);
+    else if (*at != NULL)
+        (*at)->note = *note;
     if (line_is_ours())
-        (void)message_send(COMMAND_FORGET, kind, text);
+        (void)message_send(command, note, text); /* of one that is gone the next note takes care */
     tracker_unlock();
+}
+
+int mp__tracker_note(enum mp__tracked kind, const char *name)
+{
+    struct note note = note_of(kind, NULL);
+    return name_note(&note, name);
+}
+
+void mp__tracker_forget(enum mp__tracked kind, const char *name)
+{
+    struct note note = note_of(kind, NULL);
+    name_tell(COMMAND_FORGET, &note, name);
+}
+
+int mp__tracker_note_segment(const char *name, const struct mp__segment *segment)
+{
+    struct note note = note_of(MP__TRACKED_SEGMENT, segment);
+    return name_note(&note, name);
+}
+
+void mp__tracker_identify_segment(const char *name, const struct mp__segment *segment)
+{
+    struct note note = note_of(MP__TRACKED_SEGMENT, segment);
+    name_tell(COMMAND_IDENTIFY, &note, name);
+}
+
+void mp__tracker_forget_segment(const char *name, const struct mp__segment *segment)
+{
+    struct note note = note_of(MP__TRACKED_SEGMENT, segment);
+    name_tell(COMMAND_FORGET, &note, name);
 }

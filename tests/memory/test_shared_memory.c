@@ -300,7 +300,7 @@ static void test_a_block_goes_with_the_tree_that_made_it(void **state)
     (void)state;
     check(tree_run(leave_a_block) == -SIGKILL);
     check(!segment_exists(name));
-    check(strstr(tree_printed(), "1 leaked objects") != NULL);
+    check(strstr(tree_printed(), "1 leaked shared_memory objects") != NULL);
 }
 
 static int stop_tracking(void)

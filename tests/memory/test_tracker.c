@@ -102,7 +102,8 @@ static void test_what_an_ended_process_left_is_removed_and_told(void **state)
     check(tree_run(leave_one_of_each) == 0);
     check(!segment_exists(name_of(1)));
     check(access(folder, F_OK) != 0 && errno == ENOENT);
-    check(was_printed("4 leaked objects"));
+    check(was_printed("1 leaked file objects") && was_printed("2 leaked folder objects"));
+    check(was_printed("1 leaked shared_memory objects"));
 }
 
 static int leave_a_segment_and_be_killed(void)
@@ -146,7 +147,7 @@ static void test_what_was_forgotten_stays(void **state)
     (void)state;
     check(tree_run(leave_a_forgotten_one) == 0);
     check(segment_exists(name_of(1)) && !segment_exists(name_of(2)));
-    check(was_printed("1 leaked objects"));
+    check(was_printed("1 leaked shared_memory objects"));
     segment_remove(1);
 }
 
@@ -192,7 +193,7 @@ static void test_of_many_names_the_right_ones_go(void **state)
         segment_remove(i);
     }
     check(wrong == 0);
-    check(was_printed("200 leaked objects"));
+    check(was_printed("200 leaked shared_memory objects"));
 }
 
 static int note_names_at_the_limit(void)
@@ -368,7 +369,7 @@ static void test_after_a_kill_the_next_note_starts_another_that_knows_all(void *
     check(tree_run(lose_the_tracker) == 0);
     check(!segment_exists(name_of(1)) && segment_exists(name_of(2)) && !segment_exists(name_of(3)));
     check(was_printed("process died unexpectedly, relaunching"));
-    check(was_printed("2 leaked objects"));
+    check(was_printed("2 leaked shared_memory objects"));
     segment_remove(2);
 }
 
