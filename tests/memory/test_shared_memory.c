@@ -377,6 +377,37 @@ static void test_what_any_process_of_the_tree_unlinked_is_not_removed_again(void
     check(shm_unlink(path) == 0);
 }
 
+static long pages_of(pid_t pid)
+{
+    char stat[64], text[64] = "";
+    (void)snprintf(stat, sizeof stat, "/proc/%ld/statm", (long)pid);
+    int fd = open(stat, O_RDONLY);
+    check(fd >= 0 && read(fd, text, sizeof text - 1) > 0 && close(fd) == 0);
+    return atol(text);
+}
+
+/* Twice: the tracker's memory has grown to what it needs after the first time. */
+static int have_strangers_unlink_many(void)
+{
+    long pages = 0;
+    for (int i = 0; i < 2 * 4000; i++) {
+        if (i == 4000)
+            pages = pages_of(tree_tracker());
+        mp_shared_memory *block = block_create(8);
+        check(shm_unlink(path) == 0);
+        mp_shared_memory_destroy(block);
+    }
+    check(pages_of(tree_tracker()) <= pages + 8);
+    return 0;
+}
+
+static void test_what_strangers_unlinked_is_not_remembered_for_ever(void **state)
+{
+    (void)state;
+    check(tree_run(have_strangers_unlink_many) == 0);
+    check(strcmp(tree_printed(), "") == 0);
+}
+
 static int fail_to_create(void)
 {
     mp_shared_memory *block;
@@ -477,6 +508,8 @@ int main(void)
                      test_tracking_is_for_those_who_made_it_or_asked_for_it),
         support_test("shared memory: what any process of the tree unlinked is not removed again",
                      test_what_any_process_of_the_tree_unlinked_is_not_removed_again),
+        support_test("shared memory: what strangers unlinked is not remembered for ever",
+                     test_what_strangers_unlinked_is_not_remembered_for_ever),
         support_test("shared memory: a block of others is left alone",
                      test_a_block_of_others_is_left_alone),
         support_test("shared memory: threads and their forked children make blocks at once",
