@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -39,6 +40,16 @@ int mp__pipe_open(int fd[2])
     int rc = pipe2(fd, O_CLOEXEC);
 #else
     int rc = pipe(fd); /* until it is raised, another thread's exec may inherit it */
+#endif
+    return rc != 0 ? -errno : mp__fd_raise_pair(fd);
+}
+
+int mp__channel_open(int fd[2])
+{
+#ifdef SOCK_CLOEXEC
+    int rc = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fd);
+#else
+    int rc = socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fd); /* as above */
 #endif
     return rc != 0 ? -errno : mp__fd_raise_pair(fd);
 }

@@ -89,6 +89,9 @@ int mp__fd_unblock(int fd); /* sets O_NONBLOCK */
 
 /* The process at the other end of a socket of this machine; 0: not told. */
 pid_t mp__peer_pid(int fd);
+/* A channel whose ends are sockets: each send to [1] comes out of [0] as one piece, what was sent
+   before its sender died too; the end, when no process has [1] any more. */
+int mp__channel_open(int fd[2]);
 
 /* The application may close any descriptor, and another file may get its number: one that is kept
    is known by its file. Both ends of a pipe are one file. */
@@ -188,6 +191,12 @@ int mp__parent_bind_hard(pid_t parent);
 /* From now on this process is sent the signal when the thread that forked it ends, on Linux;
    elsewhere it has to look now and then. */
 void mp__parent_signal(int signal_number);
+
+/* Runs body(fd) in a process that is nobody's child, of a session of its own, with all signals
+   blocked and no other descriptor than fd and standard error. It runs the fork handlers, and leaves
+   by _exit when body returns. 0 may come where it could not be made, if the program reaps children
+   that it does not know. */
+int mp__detach(void (*body)(int fd), int fd, const char *name);
 
 /* Runs `last` when this process exits, after all handlers registered later and before all
    registered earlier; status is what the parent will see, or -1 where the system does not tell.
