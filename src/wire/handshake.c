@@ -211,6 +211,14 @@ int mp__handshake_go(struct mp__handshake *h)
     }
 }
 
+bool mp__handshake_is_proven(const struct mp__handshake *h)
+{
+    for (int i = 0; i < h->step; i++)
+        if (moves[h->part][i] == JUDGE)
+            return true;
+    return false;
+}
+
 int mp__handshake_run(struct mp__handshake *h, mp__moment until)
 {
     for (;;) {

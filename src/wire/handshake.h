@@ -42,6 +42,9 @@ int mp__handshake_go(struct mp__handshake *h);
 /* The same, waiting; 0 at the end, MP_ETIMEOUT. */
 int mp__handshake_run(struct mp__handshake *h, mp__moment until);
 
+/* The other side has shown that it knows the key. */
+bool mp__handshake_is_proven(const struct mp__handshake *h);
+
 /* HMAC: `mac` has room for 32 bytes. Gives the size: 16 or 32. */
 enum mp__digest { MP__MD5, MP__SHA256 };
 size_t mp__hmac(enum mp__digest digest, const void *key, size_t key_size, const void *p, size_t n,
