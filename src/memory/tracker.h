@@ -3,15 +3,17 @@
 #define MP__TRACKER_H
 
 enum mp__tracked {
-    MP__TRACKED_SEGMENT = 'm', /* shm_unlink: a name without the slash */
     MP__TRACKED_FILE = 'f',    /* unlink: an absolute path */
     MP__TRACKED_FOLDER = 'd',  /* rmdir, after all files */
+    MP__TRACKED_SEGMENT = 'm', /* shm_unlink: a name without the slash */
 };
 
 /* Notes a name that is about to exist; it is removed when all processes of the tree have ended,
-   unless it was forgotten before. Starts the tracker if there is none. A code, not reported. */
+   unless it was forgotten before. Starts the tracker if there is none. A code, not reported:
+   -ENAMETOOLONG for more than 4000 bytes; -EMFILE, -EAGAIN, ...: no tracker, nothing is noted. */
 int mp__tracker_note(enum mp__tracked kind, const char *name);
-/* As often as it was noted, or what was removed since and made by another is removed. */
+/* As often as it was noted, or what was removed since and made by another is removed. By any process
+   of the tree; in one that did not note the name, a tracker that was killed is not told again. */
 void mp__tracker_forget(enum mp__tracked kind, const char *name);
 
 #endif

@@ -60,6 +60,16 @@ int mp__pipe_open(int fd[2])
     return rc != 0 ? -errno : mp__fd_raise_pair(fd);
 }
 
+int mp__channel_open(int fd[2])
+{
+#ifdef SOCK_CLOEXEC
+    int rc = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fd);
+#else
+    int rc = socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fd); /* as above */
+#endif
+    return rc != 0 ? -errno : mp__fd_raise_pair(fd);
+}
+
 int mp__fd_note(int fd, uint64_t *device, uint64_t *inode)
 {
     struct stat st;

@@ -87,6 +87,10 @@ int mp__fd_raise_pair(int fd[2]);
 /* A pipe whose ends are raised: [0] is read from. */
 int mp__pipe_open(int fd[2]);
 
+/* A channel whose ends are sockets: each send to [1] comes out of [0] as one piece, what was sent
+   before its sender died too; the end, when no process has [1] any more. */
+int mp__channel_open(int fd[2]);
+
 /* The application may close any descriptor, and another file may get its number: one that is kept
    is known by its file. Both ends of a pipe are one file. */
 int mp__fd_note(int fd, uint64_t *device, uint64_t *inode); /* closes it when it fails */
@@ -161,6 +165,12 @@ int mp__parent_bind_hard(pid_t parent);
 /* From now on this process is sent the signal when the thread that forked it ends, on Linux;
    elsewhere it has to look now and then. */
 void mp__parent_signal(int signal_number);
+
+/* Runs body(fd) in a process that is nobody's child, of a session of its own, with all signals
+   blocked and no other descriptor than fd and standard error. It runs the fork handlers, and leaves
+   by _exit when body returns. 0 may come where it could not be made, if the program reaps children
+   that it does not know. */
+int mp__detach(void (*body)(int fd), int fd, const char *name);
 
 /* Runs `last` when this process exits, after all handlers registered later and before all
    registered earlier; status is what the parent will see, or -1 where the system does not tell.
