@@ -59,8 +59,9 @@ typedef struct mp_connection mp_connection;
  *
  * AUTHENTICATION. With a key each side proves to the other that it has it, by HMAC-SHA256, or
  * HMAC-MD5 for Python before 3.12; the key itself is never sent, and nothing is encrypted.
- * Strangers hold up nobody: up to 32 of them are asked at the same time, each for at most 5 s;
- * one more, and the one that has been at it longest is dropped.
+ * Strangers hold up nobody: up to 32 of them are asked at the same time, each for at most 5 s.
+ * One more, and the one that has been at it longest without proving the key is dropped, once it
+ * had 20 ms; until then who comes waits in the backlog.
  *
  * One thread may accept on a listener at one time. A forked child's copy accepts too, and leaves
  * the socket's file alone. KILL -9 of the processes that hold it leaves no file behind: a small
@@ -329,7 +330,8 @@ MP_API const char *mp_listener_last_accepted(const mp_listener *listener);
 
 /**
  * Give the descriptor of the socket. Readable: somebody wants to connect, which need not yet mean
- * that accept finds a connection that knows the key; mp_wait on the listener means the same.
+ * that accept finds a connection that knows the key; mp_wait on the listener means the same, and
+ * tells, within 10 ms, of those under authentication too: a loop of the two serves everybody.
  * Python: Listener._listener._socket.fileno()
  * Does not wait. Returns the descriptor; MP_ECLOSED.
  */
@@ -379,7 +381,7 @@ MP_API int mp_deliver_challenge(mp_connection *connection, const void *authkey, 
  * Wait until at least one of the items is ready.
  * Python: connection.wait(object_list, timeout=None)
  * A descriptor and a connection are ready when there is something to read, or the end; a listener
- * when somebody wants to connect; a process when it has ended; a queue when it is not empty. Each
+ * when accept has something to do; a process when it has ended; a queue when it is not empty. Each
  * item is marked; none is changed otherwise. Without items the timeout is waited out. Over
  * descriptors, connections, listeners and processes this is one poll; a queue among them is noticed
  * within 10 ms.

@@ -26,7 +26,7 @@
 
 #define LISTENER_MAGIC UINT32_C(0x4d504c53)
 #define PATIENCE (5 * MP__SECOND)
-#define GRACE (50 * MP__MS)
+#define GRACE (20 * MP__MS)
 #define MESSAGE_MOST ((size_t)64 << 20)
 
 enum { STRANGERS = 32 };

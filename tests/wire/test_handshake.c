@@ -193,7 +193,8 @@ static void test_answers_of_old_and_new_pythons_are_welcome(void **state)
     }
 }
 
-static void check_refused_answer(const char *prefix, enum mp__digest digest, size_t cut, bool turned)
+static void check_refused_answer(const char *prefix, enum mp__digest digest, size_t cut,
+                                 bool turned)
 {
     unsigned char challenge[48], answer[64] = {0};
     struct wire wire = open_wire(MP__HANDSHAKE_CHALLENGE);
@@ -296,7 +297,7 @@ static void test_what_is_no_challenge_is_not_answered(void **state)
 static void test_only_a_welcome_is_one(void **state)
 {
     (void)state;
-    static const char *const verdicts[] = {"",           "#FAILURE#",  "#WELCOME",
+    static const char *const verdicts[] = {"",           "#FAILURE#", "#WELCOME",
                                            "#WELCOME##", "#welcome#", "something bogus"};
     for (size_t i = 0; i < sizeof verdicts / sizeof *verdicts; i++) {
         struct wire wire = open_wire(MP__HANDSHAKE_ANSWER);
@@ -313,9 +314,10 @@ static void test_only_a_welcome_is_one(void **state)
 static void test_a_length_is_judged_before_its_bytes_are_read(void **state)
 {
     (void)state;
-    static const unsigned char heads[][4] = {
-        {0, 0, 1, 1}, {0, 0, 2, 0}, {0, 1, 0, 0}, {0x7f, 0xff, 0xff, 0xff}, {0x80, 0, 0, 0},
-        {0xff, 0xff, 0xff, 0xff}, {'G', 'E', 'T', ' '}};
+    static const unsigned char heads[][4] = {{0, 0, 1, 1},        {0, 0, 2, 0},
+                                             {0, 1, 0, 0},        {0x7f, 0xff, 0xff, 0xff},
+                                             {0x80, 0, 0, 0},     {0xff, 0xff, 0xff, 0xff},
+                                             {'G', 'E', 'T', ' '}};
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
         char left[10];
         struct wire wire = open_wire(MP__HANDSHAKE_ANSWER);
