@@ -297,7 +297,8 @@ MP_API int mp_connection_recv_fd(mp_connection *connection);
  * copied. A socket in the file system can be used by its owner alone (0600); NULL as the address
  * makes one in a new folder (0700) of the folder for temporary files.
  * Returns 0; MP_EINVAL (ValueError) for an address that is none, also a Windows pipe's, and a
- * negative backlog; -EADDRINUSE, -EACCES, -ENOENT, ... (OSError); -ENOMEM.
+ * negative backlog; -EADDRINUSE, -EACCES, -ENOENT, ..., -ENAMETOOLONG for a path of more than 107
+ * bytes, -EHOSTUNREACH for a host that nobody knows (OSError); -ENOMEM.
  * \param options may be NULL
  */
 MP_API int mp_listener_create(mp_listener **out, const char *address,
@@ -355,7 +356,7 @@ MP_API void mp_listener_destroy(mp_listener *listener);
  * The caller owns *out. With a key both sides prove theirs.
  * Returns 0; MP_EAUTH (AuthenticationError) if either has another key; MP_ETIMEOUT; MP_EEOF
  * (EOFError) if the other side hangs up meanwhile; MP_EINVAL (ValueError) for an address that is
- * none; -ECONNREFUSED, -ENOENT, ... (OSError); -ENOMEM.
+ * none; -ECONNREFUSED, -ENOENT, ... (OSError), as mp_listener_create; -ENOMEM.
  * \param options may be NULL
  */
 MP_API int mp_client(mp_connection **out, const char *address, const mp_client_options *options,
