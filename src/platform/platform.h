@@ -80,6 +80,9 @@ int mp__fd_raise(int fd, int floor);
    makes every fork dearer (measured: one at 4096 by a quarter). */
 #define MP__FD_FLOOR_KEPT 64
 #define MP__FD_FLOOR 3 /* above the standard streams, which a program may have closed */
+/* Accepts a connection: close-on-exec from the start where the system can, blocking, and raised.
+   `from` and `size` as accept has them. */
+int mp__fd_accept(int fd, void *from, unsigned *size);
 /* Both of a pair, or neither. */
 int mp__fd_raise_pair(int fd[2]);
 /* A pipe whose ends are raised: [0] is read from. */
