@@ -6,7 +6,6 @@ as the C sides measure theirs.
 """
 
 import multiprocessing
-import multiprocessing.managers
 import os
 import pickle
 import sys
@@ -415,8 +414,14 @@ def pin_server(cpu):
         os.sched_setaffinity(0, {cpus[cpu % len(cpus)]})
 
 
+def a_manager(**options):
+    from multiprocessing.managers import SyncManager  # here: it makes every fork dearer
+
+    return SyncManager(ctx=mp, **options)
+
+
 def start_manager(cpu=None):
-    manager = multiprocessing.managers.SyncManager(ctx=mp)
+    manager = a_manager()
     manager.start(pin_server, (cpu,))
     return manager
 
@@ -432,7 +437,7 @@ def manager_calls(what, manager, answers):
 
     def connect(n):
         for _ in range(n):
-            multiprocessing.managers.SyncManager(manager.address).connect()
+            a_manager(address=manager.address).connect()
 
     def make(n):
         for _ in range(n):
