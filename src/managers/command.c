@@ -37,7 +37,7 @@ void mp__created(struct mp__client *client, struct mp__managed *object)
         return;
     }
     mp__managed_id(object, id);
-    mp_log(MP_LOG_DEBUG, "'%s' callable returned object with id '%s'", object->type->name, id);
+    mp__log(MP_LOG_DEBUG, "'%s' callable returned object with id '%s'", object->type->name, id);
     pair[0] = mp_obj_str(id);
     pair[1] = mp__methods_tuple(object->type, names);
     mp__client_reply(client, "#RETURN", mp_obj_tuple(pair, 2));
@@ -177,7 +177,7 @@ static void debug_info(struct mp__client *client, const mp_obj *args)
 static void stop(struct mp__client *client, const mp_obj *args)
 {
     (void)args;
-    mp_log(MP_LOG_DEBUG, "manager received shutdown message");
+    mp__log(MP_LOG_DEBUG, "manager received shutdown message");
     done(client);
     client->server->stopping = true;
 }

@@ -109,7 +109,7 @@ static int server_main(void *arg)
     report(start->report, 0, server.host.address.text);
     rc = mp__server_run(&server);
     mp__door_close(&server.door);
-    mp_log(MP_LOG_INFO, "manager exiting with exitcode 0");
+    mp__log(MP_LOG_INFO, "manager exiting with exitcode 0");
     return rc == 0 ? 0 : 1;
 }
 
@@ -313,13 +313,13 @@ static void server_end(const mp_manager *manager)
     double timeout = manager->shutdown_timeout;
     int64_t span;
     mp__moment until = mp__span_of(timeout, &span) == 0 ? mp__moment_in(span) : MP__NEVER;
-    mp_log(MP_LOG_INFO, "sending shutdown message to manager");
+    mp__log(MP_LOG_INFO, "sending shutdown message to manager");
     (void)mp__hub_command_alone(manager->hub, "shutdown", mp_obj_tuple(NULL, 0), mp_obj_none(),
                                 NULL, until);
     atomic_store(&manager->hub->is_closed, true);
     if (mp_process_join(manager->process, timeout) != MP_ETIMEOUT)
         return;
-    mp_log(MP_LOG_INFO, "manager still alive");
+    mp__log(MP_LOG_INFO, "manager still alive");
     (void)mp_process_terminate(manager->process);
     if (mp_process_join(manager->process, timeout) != MP_ETIMEOUT)
         return;
@@ -445,7 +445,7 @@ int mp_manager_proxy(mp_manager *manager, const char *type_id, mp_obj args, mp_o
         rc = create_args(type_id, args, &all, &n);
     if (rc != 0)
         return rc;
-    mp_log(MP_LOG_DEBUG, "requesting creation of a shared '%s' object", type_id);
+    mp__log(MP_LOG_DEBUG, "requesting creation of a shared '%s' object", type_id);
     rc = mp__hub_command(manager->hub, "create", mp_obj_tuple(all, n), kwargs, &answer, MP__NEVER);
     free(all);
     return rc == 0 ? created_take(manager->hub, type_id, &answer, out) : rc;

@@ -250,7 +250,7 @@ static mp__moment round_end(const struct mp__server *server)
 int mp__server_run(struct mp__server *server)
 {
     struct mp__event events[BATCH];
-    mp_log(MP_LOG_INFO, "manager serving at '%s'", server->host.address.text);
+    mp__log(MP_LOG_INFO, "manager serving at '%s'", server->host.address.text);
     while (!server->stopping) {
         int n = mp__watch_wait(&server->watch, events, BATCH, round_end(server));
         if (n < 0)

@@ -79,9 +79,6 @@ static inline int mp__self_word(uint64_t *word)
     return 0;
 }
 
-/* What this process is called in texts; the process layer knows better than "MainProcess". */
-extern const char *(*mp__self_name)(void);
-
 static inline mp__owner mp__self_owner(void)
 {
     return atomic_load_explicit(&mp__self->owner, memory_order_relaxed); /* as above */
