@@ -21,9 +21,12 @@ struct mp__managed {
     uint32_t place, serial;
 };
 
-/* A call under way. `args` is a tuple, `kwargs` a dict with str keys, both borrowed.
+/* A call under way. `args` is a tuple, `kwargs` a dict with str keys, both borrowed; they stay until
+   the answer has been sent, and it may be a view of them. The rest is zero when the call begins.
    On success `value` is the answer: owned, or a view of what lives until the next call, in which
-   case `scratch`, where it is not NULL, is memory that is freed when the answer has been sent.
+   case `scratch` is memory that goes with the answer. What a call took out of its object to answer
+   with is in `kept`, and is dropped (mp__drop) with the answer too: a reference in it lasts as
+   long. The server frees both after failures as well.
    On failure the method has reported (mp__fail, mp__failf), and gives the code; with MP_EKEY
    `value` is the key. */
 struct mp__call {
@@ -31,6 +34,7 @@ struct mp__call {
     struct mp__client *client; /* NULL: none that could wait */
     mp_obj value;
     void *scratch;
+    mp_obj kept[2];
 };
 
 /* Beside 0 and codes: the call waits, and will be answered later; of the types that can wait. */
@@ -64,6 +68,10 @@ struct mp__type {
    references to them. Code, reported. */
 int mp__keep(struct mp__host *host, const mp_obj *from, mp_obj *kept);
 void mp__drop(struct mp__host *host, mp_obj *kept);
+
+/* A copy of what a proxy of one of this server's objects stands for, the caller's, for those who
+   want its items. MP_ETYPE, reported: it has no value, or is no such proxy. */
+int mp__peek(struct mp__host *host, const mp_obj *proxy, mp_obj *copy);
 
 /* Makes an object of a type without arguments, zeroed, with one reference, for the client that
    the answer goes to; NULL: reported. */
