@@ -451,6 +451,10 @@ const struct example examples[] = {
         .status = 1,
         .runs = 20,
     },
+    {
+        .id = "beyond.03",
+        .expected = "1000000 integers in psm_@hex: the sum is 499999500000\n",
+    },
 };
 
 const size_t example_count = sizeof examples / sizeof examples[0];
