@@ -39,7 +39,7 @@ static int code_report(const mp_obj *value)
     return mp__failf((int)value->items[0].i, "%s", value->items[1].s);
 }
 
-static int text_report(const mp_obj *value)
+static int text_report(int code, const mp_obj *value)
 {
     const char *text = value->type == MP_TYPE_STR ? value->s : "";
     size_t n = strlen(text), most = 400;
@@ -47,7 +47,7 @@ static int text_report(const mp_obj *value)
         n--;
     /* of a long one the end says what happened */
     const char *from = n > most ? text + n - most : text;
-    return mp__failf(MP_EREMOTE, "%.*s", (int)(text + n - from), from);
+    return mp__failf(code, "%.*s", (int)(text + n - from), from);
 }
 
 /* (names, Token) as an object that stands for a proxy; its reference waits for that proxy. */
@@ -95,6 +95,24 @@ static int value_take(mp_obj *answer, mp_obj *out)
     return mp__obj_take(answer, 1, out);
 }
 
+/* (value, ids): the references that came with it wait for proxies, or go. */
+static int moved_take(struct mp__hub *hub, const mp_obj *value, mp_obj *out)
+{
+    if (value->type != MP_TYPE_TUPLE || value->len != 2 || value->items[1].type != MP_TYPE_TUPLE)
+        return mp__failf(MP_EREMOTE, "the server's answer is none of the protocol");
+    const mp_obj *ids = &value->items[1];
+    int rc = out != NULL ? mp_obj_copy(value->items[0], out) : 0;
+    for (size_t i = 0; i < ids->len; i++) {
+        if (ids->items[i].type != MP_TYPE_STR)
+            continue;
+        if (rc == 0 && out != NULL)
+            mp__claim_add(hub, &ids->items[i]);
+        else
+            mp__hub_drop(hub, &ids->items[i]);
+    }
+    return rc;
+}
+
 int mp__answer_take(struct mp__hub *hub, mp_obj *answer, mp_obj *out)
 {
     const mp_obj *value = &answer->items[1];
@@ -104,14 +122,18 @@ int mp__answer_take(struct mp__hub *hub, mp_obj *answer, mp_obj *out)
     } else if (is_kind(answer, "#RECOVERED")) {
         rc = value_take(answer, out);
         rc = rc == 0 ? MP_RECOVERED : rc;
+    } else if (is_kind(answer, "#MOVED")) {
+        rc = moved_take(hub, value, out);
     } else if (is_kind(answer, "#PROXY")) {
         rc = proxy_take(hub, value, out);
     } else if (is_kind(answer, "#CODE")) {
         rc = code_report(value);
+    } else if (is_kind(answer, "#UNSERIALIZABLE")) {
+        rc = text_report(MP_EPICKLE, value);
     } else if (is_kind(answer, "#ERROR") && value->type == MP__TYPE_OPAQUE) {
         rc = exception_report(value);
     } else {
-        rc = text_report(value);
+        rc = text_report(MP_EREMOTE, value);
     }
     mp_obj_free(answer);
     return rc;

@@ -37,6 +37,8 @@ static int shake(const struct mp__link *link, mp__moment until)
         if (rc <= 0)
             return rc == 0 ? MP_ETIMEOUT : rc;
     }
+    if (rc == MP_EOVERFLOW)
+        return MP_EAUTH; /* it speaks another language */
     return rc == 1 ? 0 : rc;
 }
 
