@@ -24,6 +24,8 @@ const char *mp__type_name(const mp_obj *o, char room[64])
         return "int";
     if (o->items[MP__OPAQUE_ARGS].type == MP_TYPE_NONE)
         return "type";
+    if (mp__opaque_calls(o, "array", "array"))
+        return "array.array";
     const mp_obj *name = &o->items[MP__OPAQUE_NAME];
     snprintf(room, 64, "%.*s", (int)(name->len < 64 ? name->len : 64), name->s);
     return room;

@@ -40,6 +40,7 @@ struct mp__call {
 /* Beside 0 and codes: the call waits, and will be answered later; of the types that can wait. */
 enum { MP__PARKED = 1 };
 
+/* The server holds `self` while it is called: a call may drop the last proxy of it. */
 typedef int mp__method_call(struct mp__managed *self, struct mp__call *call);
 
 struct mp__method {
