@@ -11,6 +11,7 @@
 
 struct mp__host;
 struct mp__client;
+struct mp__holder;
 struct mp__type;
 
 /* The head of each managed object. */
@@ -19,6 +20,7 @@ struct mp__managed {
     struct mp__host *host;
     uint64_t references; /* of clients and of stored proxies; the server's */
     uint32_t place, serial;
+    struct mp__managed *next_doomed;
 };
 
 /* A call under way. `args` is a tuple, `kwargs` a dict with str keys, both borrowed; they stay until
@@ -37,8 +39,9 @@ struct mp__call {
     mp_obj kept[2];
 };
 
-/* Beside 0 and codes: the call waits, and will be answered later; of the types that can wait. */
-enum { MP__PARKED = 1 };
+/* Beside 0 and codes: MP_RECOVERED, and that the call was answered, or waits and will be; the last
+   is for types of which calls wait. */
+enum { MP__PARKED = 2 };
 
 /* The server holds `self` while it is called: a call may drop the last proxy of it. */
 typedef int mp__method_call(struct mp__managed *self, struct mp__call *call);
@@ -46,7 +49,7 @@ typedef int mp__method_call(struct mp__managed *self, struct mp__call *call);
 struct mp__method {
     const char *name;
     mp__method_call *call;
-    const char *result_type; /* the answer is `value.i`, an mp__managed just made (mp__hand_over) */
+    const char *result_type; /* the answer is `value.i`, an mp__managed just made */
 };
 
 struct mp__type {
@@ -59,7 +62,9 @@ struct mp__type {
     void (*destroy)(struct mp__managed *self); /* NULL: nothing to do; does not free self */
     mp__method_call *print;                    /* str(object) */
     mp__method_call *getvalue;                 /* a copy of it; NULL: it has none */
-    void (*left)(struct mp__managed *self, struct mp__client *client); /* the client has gone */
+    bool is_carried;                           /* its calls run in threads, see carrier.c */
+    void (*left)(struct mp__managed *self, struct mp__client *client); /* a connection has ended */
+    void (*lost)(struct mp__managed *self, const struct mp__holder *holder); /* a process has */
     const struct mp__method *methods; /* ends with a name of NULL */
 };
 
