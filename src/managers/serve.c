@@ -12,14 +12,13 @@
  *   socket does not take is kept with the connection, which is not read until it has gone.
  */
 #include "managers/server.h"
+#include "wire/wire.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-
-#include "wire/frame.h"
 
 enum { REPLY_KEPT = 1 << 18 };
 

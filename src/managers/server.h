@@ -26,8 +26,7 @@
 
 #include "managers/managed.h"
 #include "platform/platform.h"
-#include "wire/address.h"
-#include "wire/handshake.h"
+#include "wire/wire.h"
 
 #include <mp/managers.h>
 #include <pthread.h>
