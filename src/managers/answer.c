@@ -1,6 +1,8 @@
 /* What a server's answer means to the caller: a value, a proxy, or somebody's failure as a code. */
 #include "managers/hub.h"
+#include "managers/iterable.h"
 #include "managers/server.h"
+#include "managers/typecode.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -86,10 +88,37 @@ static bool holds_opaque(const mp_obj *o)
     return false;
 }
 
+/* What Python sends for an array, an iterator over a sequence, a Namespace or a Value, as plain data:
+   a list, a list, a dict of the attributes, the value. UNKNOWN: it is something else. */
+enum { UNKNOWN = 1 };
+
+static int plain_take(const mp_obj *o, mp_obj *out)
+{
+    const mp_obj *args = &o->items[MP__OPAQUE_ARGS], *state = &o->items[MP__OPAQUE_STATE];
+    const mp_obj *name = &o->items[MP__OPAQUE_NAME], *value;
+    if (mp__opaque_calls(o, "array", "array"))
+        return mp__typecode_list(o, out);
+    if ((mp__opaque_calls(o, "builtins", "iter") || mp__opaque_calls(o, "builtins", "reversed")) &&
+        args->len >= 1 && !holds_opaque(&args->items[0]))
+        return mp_obj_copy(args->items[0], out);
+    if (strcmp(o->items[MP__OPAQUE_MODULE].s, MP__MANAGERS_MODULE) != 0 ||
+        state->type != MP_TYPE_DICT || holds_opaque(state))
+        return UNKNOWN;
+    if (strcmp(name->s, "Namespace") == 0)
+        return mp_obj_copy(*state, out);
+    value = strcmp(name->s, "Value") == 0 ? mp_obj_lookup(*state, mp_obj_str("_value")) : NULL;
+    return value != NULL ? mp_obj_copy(*value, out) : UNKNOWN;
+}
+
 static int value_take(mp_obj *answer, mp_obj *out)
 {
     if (out == NULL)
         return 0;
+    if (answer->items[1].type == MP__TYPE_OPAQUE) {
+        int rc = plain_take(&answer->items[1], out);
+        if (rc != UNKNOWN)
+            return rc;
+    }
     if (mp__type_is_container(answer->items[1].type) && holds_opaque(&answer->items[1]))
         return mp__failf(MP_EPICKLE, "the answer holds an object of a class of Python's");
     return mp__obj_take(answer, 1, out);

@@ -72,6 +72,7 @@ struct mp__holder {
     pid_t pid;
     uint64_t start;
     bool in_session;
+    mp__moment lent_until; /* a session must have begun by then */
     struct mp__held *held; /* open addressing, by object */
     size_t room, used;
 };
@@ -82,6 +83,8 @@ int mp__holder_take(struct mp__holder *holder, struct mp__managed *object); /* -
 /* False: it has none. */
 bool mp__holder_give(struct mp__server *server, struct mp__holder *holder,
                      struct mp__managed *object);
+/* A new holder that has what another has, for a process that is to begin its session soon. */
+int mp__holder_lend(struct mp__server *server, const struct mp__holder *from, uint64_t token);
 void mp__holder_drop(struct mp__server *server, struct mp__holder *holder);
 void mp__holders_look(struct mp__server *server); /* for processes that have ended */
 void mp__holders_end(struct mp__server *server);
