@@ -18,7 +18,6 @@
 #ifndef MP__HUB_H
 #define MP__HUB_H
 
-#include "wire/address.h"
 #include "wire/wire.h"
 
 #include <mp/managers.h>

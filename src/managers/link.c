@@ -11,8 +11,7 @@
 #include "managers/hub.h"
 
 #include "managers/server.h"
-#include "wire/frame.h"
-#include "wire/handshake.h"
+#include "wire/wire.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "wire/frame.h"
+#include "wire/wire.h"
 
 enum { REPLY_KEPT = 1 << 18 };
 

@@ -26,8 +26,7 @@
 
 #include "managers/managed.h"
 #include "platform/platform.h"
-#include "wire/address.h"
-#include "wire/handshake.h"
+#include "wire/wire.h"
 
 #include <mp/managers.h>
 #include <pthread.h>
@@ -162,8 +161,8 @@ int mp__server_run(struct mp__server *server);
 void mp__server_close(struct mp__server *server);
 void mp__server_wake(const struct mp__server *server); /* any thread, signal handlers */
 struct mp__client *mp__client_new(struct mp__server *server, int fd); /* a stranger; NULL */
-void mp__client_end(struct mp__client *client);        /* it is freed later in this round */
-void mp__client_watch(struct mp__client *client);      /* for what it now needs */
+void mp__client_end(struct mp__client *client);   /* it is freed later in this round */
+void mp__client_watch(struct mp__client *client); /* for what it now needs */
 
 /* serve.c: requests and answers */
 void mp__client_shake(struct mp__client *client);
