@@ -42,7 +42,8 @@ struct mp__holder *mp__holder_of_token(struct mp__server *server, uint64_t token
         holder = holder->next;
     if (holder == NULL) {
         holder = holder_new(server);
-        holder->token = token;
+        if (holder != &server->anybody)
+            holder->token = token;
     }
     return holder;
 }

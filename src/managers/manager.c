@@ -336,6 +336,8 @@ static void server_end(mp_manager *manager)
     int64_t span;
     mp__moment until = mp__span_of(timeout, &span) == 0 ? mp__moment_in(span) : MP__NEVER;
     mp__log(MP_LOG_INFO, "sending shutdown message to manager");
+    atomic_store(&manager->hub->is_closed,
+                 true);                        /* first: others' calls are to say why they fail */
     if (mp_process_is_alive(manager->process)) /* else somebody else may be at that address */
         (void)mp__hub_command_alone(manager->hub, "shutdown", mp_obj_tuple(NULL, 0), mp_obj_none(),
                                     NULL, until);
@@ -472,7 +474,7 @@ int mp_manager_proxy(mp_manager *manager, const char *type_id, mp_obj args, mp_o
     if (rc != 0)
         return rc;
     mp__log(MP_LOG_DEBUG, "requesting creation of a shared '%s' object", type_id);
-    rc = mp__hub_command(manager->hub, "create", mp_obj_tuple(all, n), kwargs, &answer);
+    rc = mp__hub_create(manager->hub, mp_obj_tuple(all, n), kwargs, &answer);
     free(all);
     return rc == 0 ? created_take(manager->hub, type_id, &answer, out) : rc;
 }

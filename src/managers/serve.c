@@ -369,7 +369,8 @@ static void request_run(struct mp__client *client, const unsigned char *p, size_
         mp__client_traceback(client, "UnpicklingError: %s", mp_error_detail());
     } else if (!is_request(&request)) {
         mp__client_traceback(client, "ValueError: a request is (id, method, args, kwargs)");
-    } else if (client->phase == MP__PHASE_COMMAND || client->is_session) {
+    } else if (client->phase == MP__PHASE_COMMAND || client->is_session ||
+               (client->is_libmp && request.items[0].type == MP_TYPE_NONE)) {
         taken = mp__command_run(client, &request);
     } else {
         taken = method_run(client, &request);

@@ -135,6 +135,7 @@ struct mp__client {
 };
 
 struct mp__server {
+    struct mp__server *next; /* of this process */
     struct mp__host host;
     struct mp__door door;
     struct mp__watch watch;
