@@ -10,6 +10,7 @@
 #define MP__MEMORY_H
 
 #include "base/base.h"
+#include "memory/tracker.h"
 #include "platform/platform.h"
 
 #include <pthread.h>
@@ -78,9 +79,6 @@ static inline int mp__self_word(uint64_t *word)
     *word = mp__me.word; /* relaxed above: only this process writes its page */
     return 0;
 }
-
-/* What this process is called in texts; the process layer knows better than "MainProcess". */
-extern const char *(*mp__self_name)(void);
 
 static inline mp__owner mp__self_owner(void)
 {

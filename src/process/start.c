@@ -36,6 +36,7 @@ static void child_last(int status)
     if (status < 0)
         return; /* exit() in the child on a libc that does not tell its status */
     mp__children_finish();
+    mp__log(MP_LOG_INFO, "process exiting with exitcode %d", status);
     mp__stdio_flush();
     mp__life_record_exit(status);
     mp__step("process.recorded");
@@ -110,6 +111,13 @@ static int child_settle(mp_process *p, const struct origin *origin)
     return p->daemonic ? mp__parent_bind(origin->parent) : 0;
 }
 
+const struct mp__fork_hooks *mp__fork_hooks;
+
+static bool has_hooks(const mp_process *p)
+{
+    return mp__fork_hooks != NULL && !(p->how & MP__START_HIDDEN);
+}
+
 static void child_run(mp_process *p, const struct origin *origin)
 {
     mp__step("process.forked");
@@ -123,6 +131,9 @@ static void child_run(mp_process *p, const struct origin *origin)
         _exit(1);
     if (child_settle(p, origin) != 0)
         _exit(1);
+    if (has_hooks(p))
+        mp__fork_hooks->inside();
+    mp__log(MP_LOG_INFO, "child process calling self.run()");
     leave(p->target(p->arg));
 }
 
@@ -146,6 +157,8 @@ static int child_fork(mp_process *p, struct mp__registry *registry, _Atomic mp__
     mp__step("process.announced");
     origin.life_file_is_ours = mp__life_file_is_ours();
     parent_describe(p, origin.parent);
+    if (has_hooks(p))
+        mp__fork_hooks->before();
     pid_t pid = mp__fork(&origin.mask);
     if (pid == 0)
         child_run(p, &origin);
@@ -158,6 +171,8 @@ static int child_fork(mp_process *p, struct mp__registry *registry, _Atomic mp__
         mp__child_forget(&p->child);
     }
     pthread_sigmask(SIG_SETMASK, &origin.mask, NULL);
+    if (has_hooks(p))
+        mp__fork_hooks->after();
     return pid > 0 ? 0 : -error;
 }
 

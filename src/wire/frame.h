@@ -29,6 +29,10 @@ int mp__frame_size(const struct mp__stream *stream, uint64_t *size, bool *inside
    that sleeps for them (hope.c). */
 size_t mp__stream_hope(const struct mp__stream *stream, void *p, size_t n);
 
+/* The same for poll: true when it has found something, or it is for one that sleeps to fail. */
+struct pollfd;
+bool mp__poll_hope(struct pollfd *polled, size_t n);
+
 /* Reads exactly n bytes; *got counts them, and tells how far it came on failure. MP_EEOF. */
 int mp__stream_read(const struct mp__stream *stream, void *p, size_t n, size_t *got);
 
@@ -39,8 +43,5 @@ int mp__stream_await(int fd, short events, mp__moment until);
 /* After a call on the descriptor failed with errno: 0 when it is to be made again, at once or
    because one of `events` has come; else a code. A connection that was reset is -EPIPE. */
 int mp__stream_retry(int fd, short events);
-
-/* Milliseconds for poll until `until`, rounded up, at most a day; -1: for ever. */
-int mp__poll_time(mp__moment until);
 
 #endif
