@@ -213,6 +213,7 @@ static int server_start(struct start *start, mp_process **process, mp_obj *said)
     int rc = mp_pipe(&here, &start->report, false);
     if (rc != 0)
         return rc;
+    mp__tracker_ensure(); /* so that a server that is killed leaves its socket to this process */
     rc = process_start(start, process);
     mp_connection_destroy(start->report);
     if (rc == 0) {
@@ -336,12 +337,12 @@ static void server_end(mp_manager *manager)
     int64_t span;
     mp__moment until = mp__span_of(timeout, &span) == 0 ? mp__moment_in(span) : MP__NEVER;
     mp__log(MP_LOG_INFO, "sending shutdown message to manager");
-    atomic_store(&manager->hub->is_closed,
-                 true);                        /* first: others' calls are to say why they fail */
-    if (mp_process_is_alive(manager->process)) /* else somebody else may be at that address */
+    /* first, so that the calls of others say why they fail */
+    atomic_store(&manager->hub->is_closed, true);
+    /* else somebody else may be at that address by now */
+    if (mp_process_is_alive(manager->process))
         (void)mp__hub_command_alone(manager->hub, "shutdown", mp_obj_tuple(NULL, 0), mp_obj_none(),
                                     NULL, until);
-    atomic_store(&manager->hub->is_closed, true);
     if (mp_process_join(manager->process, timeout) == MP_ETIMEOUT) {
         mp__log(MP_LOG_INFO, "manager still alive");
         (void)mp_process_terminate(manager->process);
