@@ -306,7 +306,7 @@ static void set_in_between(const char *name)
         (void)assert_mp_ok(mp_log_set(MP_LOG_INFO, hear_second, &args[1]));
 }
 
-static void test_who_speaks_while_the_log_is_set_over_and_over_calls_no_half_of_another(void **state)
+static void test_who_speaks_while_the_log_is_being_set_meets_no_mixture(void **state)
 {
     (void)state;
     lines_heard = mixed_up = 0;
@@ -365,8 +365,8 @@ int main(void)
                      test_a_forked_child_has_the_log_of_its_parent),
         support_test("log: a sink is called with its own argument only",
                      test_a_sink_is_called_with_its_own_argument_only),
-        support_test("log: who speaks while it is set over and over calls no half of another",
-                     test_who_speaks_while_the_log_is_set_over_and_over_calls_no_half_of_another),
+        support_test("log: who speaks while it is being set meets no mixture",
+                     test_who_speaks_while_the_log_is_being_set_meets_no_mixture),
         support_test("log: children forked while it is being set can speak and set it",
                      test_children_forked_while_the_log_is_being_set_can_speak_and_set_it),
     };
