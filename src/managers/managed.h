@@ -11,6 +11,7 @@
 
 struct mp__host;
 struct mp__client;
+struct mp__holder;
 struct mp__type;
 
 /* The head of each managed object. */
@@ -19,6 +20,7 @@ struct mp__managed {
     struct mp__host *host;
     uint64_t references; /* of clients and of stored proxies; the server's */
     uint32_t place, serial;
+    struct mp__managed *next_doomed;
 };
 
 /* A call under way. `args` is a tuple, `kwargs` a dict with str keys, both borrowed.
@@ -30,11 +32,13 @@ struct mp__call {
     mp_obj args, kwargs;
     struct mp__client *client; /* NULL: none that could wait */
     mp_obj value;
+    bool kept; /* `value` came from mp__keep and is dropped when it has been sent */
     void *scratch;
 };
 
-/* Beside 0 and codes: the call waits, and will be answered later; of the types that can wait. */
-enum { MP__PARKED = 1 };
+/* Beside 0 and codes: MP_RECOVERED, and that the call was answered, or waits and will be; the last
+   is for types of which calls wait. */
+enum { MP__PARKED = 2 };
 
 typedef int mp__method_call(struct mp__managed *self, struct mp__call *call);
 
@@ -54,7 +58,8 @@ struct mp__type {
     void (*destroy)(struct mp__managed *self); /* NULL: nothing to do; does not free self */
     mp__method_call *print;                    /* str(object) */
     mp__method_call *getvalue;                 /* a copy of it; NULL: it has none */
-    void (*left)(struct mp__managed *self, struct mp__client *client); /* the client has gone */
+    void (*left)(struct mp__managed *self, struct mp__client *client); /* a connection has ended */
+    void (*lost)(struct mp__managed *self, const struct mp__holder *holder); /* a process has */
     const struct mp__method *methods; /* ends with a name of NULL */
 };
 
@@ -76,6 +81,8 @@ void mp__managed_release(struct mp__managed *object);
 int mp__call_expects(const struct mp__call *call, size_t least, size_t most);
 /* The argument at a position or of a name; NULL: not given. */
 const mp_obj *mp__call_argument(const struct mp__call *call, size_t position, const char *name);
+/* As Python's bool(o). */
+bool mp__is_true(const mp_obj *o);
 
 extern const struct mp__type mp__type_dict, mp__type_list, mp__type_set, mp__type_namespace,
     mp__type_value, mp__type_array, mp__type_iterator;

@@ -46,6 +46,8 @@ struct mp__self {
     pthread_mutex_t lock;    /* entering, and making the arena */
     pthread_mutex_t threads_lock;
     pthread_mutex_t room_lock; /* for the layer that uses the room */
+    pthread_mutex_t tracker_lock;
+    bool has_tracked; /* the names in tracker.c are this process's own */
     _Alignas(16) unsigned char room[MP__SELF_ROOM];
     uint32_t thread_last;
     uint64_t threads[(MP__THREADS + 64) / 64]; /* ordinals in use */

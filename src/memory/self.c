@@ -25,6 +25,7 @@ static void self_reset(void)
     pthread_mutex_init(&mp__self->lock, NULL);
     pthread_mutex_init(&mp__self->threads_lock, NULL);
     pthread_mutex_init(&mp__self->room_lock, NULL);
+    pthread_mutex_init(&mp__self->tracker_lock, NULL);
 }
 
 static void thread_ended(void *unused)

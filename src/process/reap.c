@@ -264,13 +264,15 @@ static void child_finish(mp_process *p, mp__moment grace)
     mp__process_join(p, MP__NEVER);
 }
 
-void (*mp__crews_finish)(void);
+void (*mp__managers_finish)(void), (*mp__crews_finish)(void);
 
 void mp__children_finish(void)
 {
     mp_process *p;
     mp__moment grace = 0;
     mp__log(MP_LOG_INFO, "process shutting down");
+    if (mp__managers_finish != NULL)
+        mp__managers_finish();
     if (mp__crews_finish != NULL)
         mp__crews_finish();
     struct mp__registry *registry = mp__registry_lock();
