@@ -1,5 +1,6 @@
 /* Python's TestLogging, and what children, pools and their ends say in the log. */
 #include "parity.h"
+#include "support/trees.h"
 
 #include <mp/connection.h>
 #include <mp/pool.h>
@@ -195,6 +196,24 @@ static void test_a_pool_tells_of_its_workers(void **state)
                          wanted[i].line, text);
 }
 
+static void test_a_listener_tells_of_its_folder_and_its_address(void **state)
+{
+    (void)state;
+    char text[4096], wanted[1024];
+    mp_listener *listener;
+    log_begin(MP_LOG_SUBDEBUG);
+    (void)assert_mp_ok(mp_listener_create(&listener, NULL, NULL));
+    const char *address = mp_listener_address(listener);
+    (void)snprintf(wanted, sizeof wanted,
+                   "[INFO/MainProcess] created temp directory %.*s\n"
+                   "[SUBDEBUG/MainProcess] listener created with address='%s'\n"
+                   "[SUBDEBUG/MainProcess] closing listener with address='%s'\n",
+                   (int)(strrchr(address, '/') - address), address, address, address);
+    mp_listener_destroy(listener);
+    log_end(text, sizeof text);
+    assert_string_equal(text, wanted);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -208,6 +227,9 @@ int main(void)
         support_test("TestLogging: a process tells whom it ends and whom it waits for",
                      test_a_process_tells_whom_it_ends_and_waits_for),
         support_test("TestLogging: a pool tells of its workers", test_a_pool_tells_of_its_workers),
+        support_test("TestLogging: a listener tells of its folder and its address",
+                     test_a_listener_tells_of_its_folder_and_its_address),
     };
+    trees_begin();
     return support_run_processes("TestLogging", tests);
 }
