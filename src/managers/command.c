@@ -73,7 +73,7 @@ static bool create(struct mp__client *client, mp_obj *request)
              : type->create == NULL
                  ? mp__failf(MP_ETYPE, "'%s' objects are not made by clients", type->name)
                  : type->create(object, &call);
-    free(call.scratch);
+    mp__call_free(&client->server->host, &call);
     if (rc == 0) {
         mp__created(client, object);
     } else {

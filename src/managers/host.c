@@ -193,6 +193,28 @@ void mp__drop(struct mp__host *host, mp_obj *kept)
     mp_obj_free(kept);
 }
 
+int mp__peek(struct mp__host *host, const mp_obj *proxy, mp_obj *copy)
+{
+    struct mp__managed *object = proxy->type == MP_TYPE_PROXY ? proxy_target(host, proxy) : NULL;
+    struct mp__call call = {.args = mp_obj_tuple(NULL, 0), .kwargs = mp_obj_dict(NULL, 0)};
+    if (object == NULL || object->type->getvalue == NULL)
+        return mp__failf(MP_ETYPE, "the proxy stands for nothing that has a value here");
+    int rc = object->type->getvalue(object, &call);
+    if (rc == 0)
+        rc = mp_obj_copy(call.value, copy);
+    mp__call_free(host, &call);
+    return rc;
+}
+
+void mp__call_free(struct mp__host *host, struct mp__call *call)
+{
+    if (call->value.owned)
+        mp_obj_free(&call->value);
+    for (int i = 0; i < 2; i++)
+        mp__drop(host, &call->kept[i]);
+    free(call->scratch);
+}
+
 /* ---- calls ---------------------------------------------------------------------------------- */
 
 const struct mp__method *mp__method_find(const struct mp__type *type, const mp_obj *name)
@@ -224,18 +246,4 @@ const mp_obj *mp__call_argument(const struct mp__call *call, size_t position, co
     if (name == NULL || call->kwargs.len == 0)
         return NULL;
     return mp_obj_lookup(call->kwargs, mp_obj_str(name));
-}
-
-bool mp__is_true(const mp_obj *o)
-{
-    if (o->type == MP_TYPE_NONE)
-        return false;
-    if (o->type == MP_TYPE_BOOL)
-        return o->b;
-    if (o->type == MP_TYPE_INT)
-        return o->i != 0;
-    if (o->type == MP_TYPE_FLOAT)
-        return o->f != 0;
-    bool has_length = o->type >= MP_TYPE_STR && o->type <= MP_TYPE_FROZENSET;
-    return !has_length || o->len > 0;
 }

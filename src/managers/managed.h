@@ -23,17 +23,20 @@ struct mp__managed {
     struct mp__managed *next_doomed;
 };
 
-/* A call under way. `args` is a tuple, `kwargs` a dict with str keys, both borrowed.
+/* A call under way. `args` is a tuple, `kwargs` a dict with str keys, both borrowed; they stay until
+   the answer has been sent, and it may be a view of them. The rest is zero when the call begins.
    On success `value` is the answer: owned, or a view of what lives until the next call, in which
-   case `scratch`, where it is not NULL, is memory that is freed when the answer has been sent.
+   case `scratch` is memory that goes with the answer. What a call took out of its object to answer
+   with is in `kept`, and is dropped (mp__drop) with the answer too: a reference in it lasts as
+   long. The server frees both after failures as well.
    On failure the method has reported (mp__fail, mp__failf), and gives the code; with MP_EKEY
    `value` is the key. */
 struct mp__call {
     mp_obj args, kwargs;
     struct mp__client *client; /* NULL: none that could wait */
     mp_obj value;
-    bool kept; /* `value` came from mp__keep and is dropped when it has been sent */
     void *scratch;
+    mp_obj kept[2];
 };
 
 /* Beside 0 and codes: MP_RECOVERED, and that the call was answered, or waits and will be; the last
@@ -45,7 +48,7 @@ typedef int mp__method_call(struct mp__managed *self, struct mp__call *call);
 struct mp__method {
     const char *name;
     mp__method_call *call;
-    const char *result_type; /* the answer is `value.i`, an mp__managed just made (mp__hand_over) */
+    const char *result_type; /* the answer is `value.i`, an mp__managed just made */
 };
 
 struct mp__type {
@@ -58,6 +61,7 @@ struct mp__type {
     void (*destroy)(struct mp__managed *self); /* NULL: nothing to do; does not free self */
     mp__method_call *print;                    /* str(object) */
     mp__method_call *getvalue;                 /* a copy of it; NULL: it has none */
+    bool is_carried;                           /* its calls run in threads, see carrier.c */
     void (*left)(struct mp__managed *self, struct mp__client *client); /* a connection has ended */
     void (*lost)(struct mp__managed *self, const struct mp__holder *holder); /* a process has */
     const struct mp__method *methods; /* ends with a name of NULL */
@@ -70,6 +74,10 @@ struct mp__type {
 int mp__keep(struct mp__host *host, const mp_obj *from, mp_obj *kept);
 void mp__drop(struct mp__host *host, mp_obj *kept);
 
+/* A copy of what a proxy of one of this server's objects stands for, the caller's, for those who
+   want its items. MP_ETYPE, reported: it has no value, or is no such proxy. */
+int mp__peek(struct mp__host *host, const mp_obj *proxy, mp_obj *copy);
+
 /* Makes an object of a type without arguments, zeroed, with one reference, for the client that
    the answer goes to; NULL: reported. */
 struct mp__managed *mp__managed_new(struct mp__host *host, const struct mp__type *type);
@@ -81,8 +89,6 @@ void mp__managed_release(struct mp__managed *object);
 int mp__call_expects(const struct mp__call *call, size_t least, size_t most);
 /* The argument at a position or of a name; NULL: not given. */
 const mp_obj *mp__call_argument(const struct mp__call *call, size_t position, const char *name);
-/* As Python's bool(o). */
-bool mp__is_true(const mp_obj *o);
 
 extern const struct mp__type mp__type_dict, mp__type_list, mp__type_set, mp__type_namespace,
     mp__type_value, mp__type_array, mp__type_iterator;

@@ -8,6 +8,7 @@
  *   Who waits for a mutex after a condition's wait has a number of levels to get back, and the
  *   answer of that wait: both are in its wait's number.
  */
+#include "managers/iterable.h"
 #include "managers/managed_lock.h"
 
 struct lock {

@@ -354,7 +354,8 @@ const struct mp__type *mp__type_pool(void)
 
 const struct mp__type *mp__result_type(const char *name)
 {
-    static struct mp__registered *_Atomic made_result, made_imap;
+    static struct mp__registered *_Atomic made_result;
+    static struct mp__registered *_Atomic made_imap;
     if (strcmp(name, RESULT) == 0)
         return type_once(&made_result, "AsyncResult", &result_type);
     if (strcmp(name, IMAP) == 0)

@@ -9,6 +9,7 @@
  *   that join does not wait for ever; for a client of another machine that is no client of libmp
  *   nobody knows its end.
  */
+#include "managers/iterable.h"
 #include "managers/server.h"
 
 #include <errno.h>

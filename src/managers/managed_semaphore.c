@@ -8,6 +8,7 @@
  *   those, and is told so; a release by anybody puts one back. So an end costs no unit, and no
  *   release that Python allows fails.
  */
+#include "managers/iterable.h"
 #include "managers/server.h"
 
 #include <errno.h>

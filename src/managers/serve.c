@@ -210,15 +210,6 @@ mp_obj mp__methods_tuple(const struct mp__type *type, mp_obj names[MP__METHODS_M
     return mp_obj_tuple(names, n);
 }
 
-static void call_free(struct mp__client *client, struct mp__call *call)
-{
-    if (call->kept)
-        mp__drop(&client->server->host, &call->value);
-    else if (call->value.owned)
-        mp_obj_free(&call->value);
-    free(call->scratch);
-}
-
 void mp__call_end(struct mp__client *client, const char *result_type, struct mp__call *call, int rc)
 {
     if (rc == MP__PARKED)
@@ -231,7 +222,7 @@ void mp__call_end(struct mp__client *client, const char *result_type, struct mp_
         mp__answer_recovered(client, call->value);
     else
         mp__client_reply(client, "#RETURN", call->value);
-    call_free(client, call);
+    mp__call_free(&client->server->host, call);
 }
 
 /* What every object answers though it exposes nothing of the kind. */

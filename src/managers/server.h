@@ -54,6 +54,8 @@ void mp__managed_id(const struct mp__managed *object, char id[MP__ID_ROOM]);
 /* NULL: there is no such object. */
 struct mp__managed *mp__managed_find(const struct mp__host *host, const mp_obj *id);
 const struct mp__method *mp__method_find(const struct mp__type *type, const mp_obj *name);
+/* What a call left to be given back. */
+void mp__call_free(struct mp__host *host, struct mp__call *call);
 void mp__host_reap(struct mp__host *host); /* ends the doomed; never inside a call */
 void mp__host_end(struct mp__host *host);
 
