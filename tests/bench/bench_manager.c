@@ -132,8 +132,8 @@ static void sizes_learn(void)
     get_sizes.request =
         message_size(MP_TUPLE("1000001", "__getitem__", MP_TUPLE("answer"), MP_EMPTY_DICT));
     get_sizes.reply = message_size(MP_TUPLE("#RETURN", 42));
-    set_sizes.request = message_size(
-        MP_TUPLE("1000001", "__setitem__", MP_TUPLE("answer", 42), MP_EMPTY_DICT));
+    set_sizes.request =
+        message_size(MP_TUPLE("1000001", "__setitem__", MP_TUPLE("answer", 42), MP_EMPTY_DICT));
     set_sizes.reply = message_size(MP_TUPLE("#RETURN", MP_NONE));
 }
 
