@@ -1,5 +1,5 @@
-/* What the layers above use of the wire: pickles, the kinds of mp_wait, and for those that speak for
- * themselves, addresses, the authentication and the framing. */
+/* What the layers above use of the wire: pickles, the kinds of mp_wait, sockets with addresses,
+   authentication, and frames. */
 #ifndef MP__WIRE_H
 #define MP__WIRE_H
 
