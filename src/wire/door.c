@@ -62,12 +62,14 @@ static int folder_try(struct mp__door *door)
     snprintf(door->folder, sizeof door->folder, "%s%s%s", folder_for_temporary(), FOLDER_PREFIX,
              random);
     rc = mp__tracker_note(MP__TRACKED_FOLDER, door->folder);
+    mp__step("door.folder_noted");
     if (rc == 0 && mkdir(door->folder, 0700) != 0) {
         rc = -errno;
         mp__tracker_forget(MP__TRACKED_FOLDER, door->folder);
     }
     if (rc != 0)
         *door->folder = '\0';
+    mp__step("door.folder_made");
     return rc;
 }
 
@@ -117,6 +119,7 @@ static int file_bind(struct mp__door *door)
     if (door->file == NULL)
         return -errno;
     int rc = mp__tracker_note(MP__TRACKED_FILE, door->file);
+    mp__step("door.noted");
     if (rc == 0 && bind(door->fd, &door->address.any, door->address.size) != 0) {
         rc = -errno;
         mp__tracker_forget(MP__TRACKED_FILE, door->file);
@@ -126,6 +129,7 @@ static int file_bind(struct mp__door *door)
         door->file = NULL;
         return rc;
     }
+    mp__step("door.bound");
     if (lstat(path, &status) != 0)
         return -errno;
     door->device = (uint64_t)status.st_dev;
@@ -234,10 +238,12 @@ static void names_remove(struct mp__door *door)
     if (door->file != NULL) {
         if (file_is_ours(door))
             unlink(door->file);
+        mp__step("door.unlinked");
         mp__tracker_forget(MP__TRACKED_FILE, door->file);
     }
     if (*door->folder != '\0') {
         rmdir(door->folder);
+        mp__step("door.folder_removed");
         mp__tracker_forget(MP__TRACKED_FOLDER, door->folder);
     }
 }
