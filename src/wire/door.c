@@ -251,6 +251,7 @@ static void names_remove(struct mp__door *door)
 void mp__door_close(struct mp__door *door)
 {
     int error = errno;
+    door_delist(door);
     if (door->owner == getpid() && door->fd >= 0)
         mp__log(MP_LOG_SUBDEBUG, "closing listener with address='%s'", door->address.text);
     if (door->owner == getpid())
