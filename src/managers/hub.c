@@ -254,19 +254,21 @@ static void session_forgo(struct mp__hub *hub)
 
 static int session_begin(struct mp__hub *hub, mp__moment until)
 {
-    bool is_libmp;
+    struct mp__greeting greeting;
     if (hub->token == 0 && mp__entropy(&hub->token, sizeof hub->token) != 0)
         return mp__fail(-EIO);
     hub->token |= 1;
     int rc = mp__link_open(&hub->session, until);
     if (rc != 0)
         return mp__hub_unreachable(hub, rc);
-    rc = mp__link_greet(&hub->session, 's', &is_libmp, until);
+    rc = mp__link_greet(&hub->session, 's', &greeting, until);
     if (rc != 0)
         return rc;
-    atomic_store(&hub->is_libmp, is_libmp);
+    atomic_store(&hub->is_libmp, greeting.is_libmp);
     atomic_store(&hub->is_known, true);
-    if (!is_libmp)
+    if (!greeting.is_lent)
+        mp__references_forget(hub);
+    if (!greeting.is_libmp)
         session_forgo(hub);
     return 0;
 }
@@ -286,8 +288,7 @@ static int session_ensure(struct mp__hub *hub, mp__moment until)
         return 0;
     if (mp__link_has_ended(&hub->session)) {
         mp__link_close(&hub->session);
-        mp__references_inherit(hub); /* nothing is held any more */
-        inherited = true;
+        inherited = true; /* what it held is gone */
     }
     int rc = has_session(hub) ? 0 : session_begin(hub, until);
     if (rc == 0 && inherited) {

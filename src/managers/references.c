@@ -44,6 +44,14 @@ void mp__references_inherit(struct mp__hub *hub)
         proxy->is_held = proxy->is_lent;
 }
 
+void mp__references_forget(struct mp__hub *hub)
+{
+    mp__hubs_lock();
+    for (mp_proxy *proxy = hub->proxies; proxy != NULL; proxy = proxy->next)
+        proxy->is_held = false;
+    mp__hubs_unlock();
+}
+
 /* ---- a child's ------------------------------------------------------------------------------ */
 
 void mp__proxies_lend(struct mp__hub *hub)
