@@ -202,6 +202,17 @@ static void dummy(struct mp__client *client, const mp_obj *args)
 
 /* ---- connections ---------------------------------------------------------------------------- */
 
+/* The session's old connection is one whose end has not been seen. */
+static void session_take_over(struct mp__client *client)
+{
+    for (struct mp__client *old = client->server->clients; old != NULL; old = old->next)
+        if (old != client && old->is_session && old->holder == client->holder) {
+            old->is_session = false;
+            old->holder = &client->server->anybody;
+            mp__client_end(old);
+        }
+}
+
 /* What a client of libmp says of itself behind its name; the answer to it. */
 static const char *libmp_join(struct mp__client *client, const char *said)
 {
@@ -209,11 +220,16 @@ static const char *libmp_join(struct mp__client *client, const char *said)
     char what;
     if (sscanf(said, "|libmp:%16" SCNx64 ":%c", &token, &what) != 2)
         return NULL;
+    struct mp__holder *holder = what == 's' ? mp__holder_of_token(client->server, token)
+                                            : mp__holder_find(client->server, token);
+    if (holder == NULL || holder == &client->server->anybody)
+        return NULL; /* its session has ended */
     client->is_libmp = true;
-    client->holder = mp__holder_of_token(client->server, token);
-    bool is_known = client->holder != &client->server->anybody;
-    if (what != 's' || !is_known || client->holder->in_session)
+    client->holder = holder;
+    if (what != 's')
         return "libmp";
+    if (holder->in_session)
+        session_take_over(client);
     bool was_lent = client->holder->lent_until != MP__NEVER;
     client->holder->in_session = true;
     client->holder->lent_until = MP__NEVER;

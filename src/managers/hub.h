@@ -83,9 +83,10 @@ int mp__hub_call(struct mp__hub *hub, const mp_obj *id, const char *method, mp_o
 
 /* references.c. The last two under the session's lock. */
 void mp__references_free(struct mp__hub *hub);
-void mp__references_inherit(struct mp__hub *hub); /* nothing is held but what was lent */
-void mp__references_forget(struct mp__hub *hub);  /* nothing is held */
-void mp__proxies_lend(struct mp__hub *hub);       /* to the child that is forked next */
+/* Nothing is held but what was lent, if that was to this process. */
+void mp__references_inherit(struct mp__hub *hub, bool was_lent);
+void mp__references_forget(struct mp__hub *hub); /* nothing is held */
+void mp__proxies_lend(struct mp__hub *hub);      /* to the child that is forked next */
 int mp__proxies_adopt(struct mp__hub *hub, mp__moment until);
 void mp__drops_send(struct mp__hub *hub, mp__moment until);
 

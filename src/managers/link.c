@@ -330,6 +330,8 @@ void mp__links_inherit(struct mp__hub *hub)
         link->is_orphan |= link->of != &my_links;
     }
     mp__link_close(&hub->session);
+    hub->session.buffer = NULL; /* another thread may have been about to replace it */
+    hub->session.room = 0;
 }
 
 static struct mp__link *link_find(const struct mp__hub *hub)
