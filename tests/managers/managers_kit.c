@@ -2,9 +2,10 @@
 #include "managers/managers_kit.h"
 
 #include <dirent.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -184,6 +185,19 @@ pid_t server_pid(mp_manager *m)
     mp_process *process = mp_manager_process(m);
     check(process != NULL);
     return mp_process_pid(process);
+}
+
+const char *free_port(void)
+{
+    static char text[32];
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t n = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    check(fd >= 0 && bind(fd, (const struct sockaddr *)&address, sizeof address) == 0);
+    check(getsockname(fd, (struct sockaddr *)&address, &n) == 0);
+    (void)snprintf(text, sizeof text, "127.0.0.1:%d", ntohs(address.sin_port));
+    (void)close(fd);
+    return text;
 }
 
 /* ---- objects and their methods --------------------------------------------------------------- */

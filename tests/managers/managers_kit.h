@@ -66,6 +66,9 @@ void await_objects_at(mp_manager *m, int n, const char *file, int line);
 /* The server's pid. */
 pid_t server_pid(mp_manager *m);
 
+/* "127.0.0.1:port" of a port that is free, or was a moment ago. */
+const char *free_port(void);
+
 /* ---- objects and their methods --------------------------------------------------------------- */
 
 mp_proxy *new_proxy(mp_manager *m, const char *type_id, mp_obj args);
