@@ -155,7 +155,7 @@ static void test_another_key_is_refused(void **state)
     const char *address = mp_manager_address(m);
     assert_mp_error(mp_manager_connect(&other, address, "wrong", 5, MP_FOREVER), MP_EAUTH);
     assert_mp_error(mp_manager_connect(&other, address, "right", 4, MP_FOREVER), MP_EAUTH);
-    assert_mp_error(mp_manager_connect(&other, address, "right", 6, MP_FOREVER), MP_EAUTH);
+    assert_mp_error(mp_manager_connect(&other, address, "right!", 6, MP_FOREVER), MP_EAUTH);
     assert_mp_error(mp_manager_connect(&other, address, "", 0, MP_FOREVER), MP_EAUTH);
     assert_mp_error(mp_manager_connect(&other, address, NULL, 0, MP_FOREVER), MP_EAUTH);
     check(other == NULL);
