@@ -1,15 +1,11 @@
 /* Clients of a manager under SIGKILL: its server goes on, their locks and references are free, and
  * what the others do stays right. */
 #include "kill/harness.h"
-#include "managers/raw_client.h"
+#include "managers/managers_kit.h"
 
 #include <mp/mp.h>
 
-#include <signal.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 enum { WORKERS = 6, ITEMS = 1 << 20, UNITS = 2, ROOM = 8, SHELF = 6, LOCKS = 3 };
 
@@ -364,182 +360,10 @@ static void test_the_server_and_all_others_go_on(void **state)
     objects_end();
 }
 
-/* ---- one death at a time --------------------------------------------------------------------- */
-
-struct hold {
-    mp_proxy *lock;
-    struct signal_pipe ready;
-    pid_t *child; /* of the holder, if it is to have one */
-    bool process; /* the child is one of the library */
-};
-
-static int stay(void *unused)
-{
-    (void)unused;
-    for (;;)
-        (void)pause();
-}
-
-static void have_a_child(const struct hold *hold)
-{
-    mp_process *process;
-    if (!hold->process) {
-        *hold->child = child_fork(stay, NULL);
-        return;
-    }
-    assert_mp_result(mp_process_create(&process, stay, NULL, 0, NULL), 0);
-    assert_mp_result(mp_process_start(process), 0);
-    *hold->child = mp_process_pid(process);
-}
-
-static int hold_for_ever(void *arg)
-{
-    const struct hold *hold = arg;
-    check(call_bool(hold->lock, "acquire", MP_NONE));
-    if (hold->child != NULL)
-        have_a_child(hold);
-    pipe_tell(&hold->ready, 'h');
-    return stay(NULL);
-}
-
-static pid_t holder_start(struct hold *hold)
-{
-    pid_t pid = child_fork(hold_for_ever, hold);
-    assert_int_equal(pipe_await(&hold->ready), 'h');
-    return pid;
-}
-
-static int by_size(const void *a, const void *b)
-{
-    double left = *(const double *)a, right = *(const double *)b;
-    return (left > right) - (left < right);
-}
-
-static double recover_once(struct hold *hold)
-{
-    pid_t pid = holder_start(hold);
-    kill_pause(kill_rng(), 2000);
-    double start = clock_seconds();
-    assert_int_equal(kill(pid, SIGKILL), 0);
-    assert_mp_result(call(hold->lock, "acquire", MP_TUPLE(MP_TRUE, 20)), MP_RECOVERED);
-    double took = clock_seconds() - start;
-    assert_int_equal(child_wait(pid), -SIGKILL);
-    assert_mp_result(call(hold->lock, "release", MP_NONE), 0);
-    return took;
-}
-
-static void test_what_the_dead_held_is_free_at_once(void **state)
-{
-    (void)state;
-    enum { ROUNDS = 40 };
-    static const char *const types[] = {"Lock", "RLock", "Condition", "BoundedSemaphore"};
-    support_time_limit(120);
-    kill_prepare();
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
-        double took[ROUNDS];
-        struct hold hold = {.lock = new_proxy(manager, types[i], MP_NONE)};
-        pipe_open(&hold.ready);
-        for (int k = 0; k < ROUNDS; k++)
-            took[k] = recover_once(&hold);
-        qsort(took, ROUNDS, sizeof *took, by_size);
-        const struct kill_latency latency = {ROUNDS, took[ROUNDS / 2], took[ROUNDS - 1]};
-        kill_print_recovery("manager", types[i], &latency);
-        pipe_close(&hold.ready);
-        mp_proxy_destroy(hold.lock);
-    }
-}
-
-/* Its child, which still runs, inherited all its descriptors. */
-static void test_it_is_free_though_a_child_of_the_dead_lives(void **state)
-{
-    (void)state;
-    pid_t *child = kill_shared(sizeof *child);
-    for (int process = 0; process < 2; process++) {
-        struct hold hold = {
-            .lock = new_proxy(manager, "Lock", MP_NONE), .child = child, .process = process};
-        pipe_open(&hold.ready);
-        pid_t pid = holder_start(&hold);
-        assert_int_equal(kill(pid, SIGKILL), 0);
-        assert_mp_result(call(hold.lock, "acquire", MP_TUPLE(MP_TRUE, 20)), MP_RECOVERED);
-        assert_int_equal(kill(*child, 0), 0);
-        assert_int_equal(child_wait(pid), -SIGKILL);
-        assert_int_equal(kill(*child, SIGKILL), 0);
-        pipe_close(&hold.ready);
-        mp_proxy_destroy(hold.lock);
-    }
-}
-
-/* ---- the control ----------------------------------------------------------------------------- */
-
-/* A client that notices no fork: its socket stays open with its child. */
-struct raw_hold {
-    char ident[RAW_IDENT];
-    struct signal_pipe ready;
-    pid_t *child;
-};
-
-static bool raw_acquire(mp_connection *session, const char *ident, mp_obj args)
-{
-    mp_obj value;
-    bool got;
-    raw_ask(session, ident, "acquire", args);
-    raw_answer(session, "#RETURN", &value);
-    assert_mp_result(mp_obj_as_bool(value, &got), 0);
-    return got;
-}
-
-static int raw_hold_for_ever(void *arg)
-{
-    const struct raw_hold *hold = arg;
-    mp_connection *session = raw_session(mp_manager_address(manager));
-    check(raw_acquire(session, hold->ident, MP_EMPTY_TUPLE));
-    if (hold->child != NULL)
-        *hold->child = child_fork(stay, NULL);
-    pipe_tell(&hold->ready, 'h');
-    return stay(NULL);
-}
-
-/* Whether the lock is free when the holder is dead, and when its child is, too. */
-static void raw_holder_dies(const struct raw_hold *hold, bool free_at_once)
-{
-    pid_t pid = child_fork(raw_hold_for_ever, (void *)(uintptr_t)hold);
-    mp_connection *session = raw_session(mp_manager_address(manager));
-    assert_int_equal(pipe_await(&hold->ready), 'h');
-    assert_int_equal(kill(pid, SIGKILL), 0);
-    assert_int_equal(child_wait(pid), -SIGKILL);
-    assert_int_equal(raw_acquire(session, hold->ident, MP_TUPLE(MP_TRUE, free_at_once ? 20 : 1)),
-                     free_at_once);
-    if (!free_at_once) {
-        assert_int_equal(kill(*hold->child, SIGKILL), 0);
-        assert_true(raw_acquire(session, hold->ident, MP_TUPLE(MP_TRUE, 20)));
-    }
-    raw_ask(session, hold->ident, "release", MP_EMPTY_TUPLE);
-    raw_answer(session, "#RETURN", NULL);
-    mp_connection_destroy(session);
-}
-
-static void test_a_lock_that_is_not_free_is_seen(void **state)
-{
-    (void)state;
-    struct raw_hold hold = {.child = NULL};
-    raw_create(mp_manager_address(manager), "Lock", hold.ident);
-    pipe_open(&hold.ready);
-    raw_holder_dies(&hold, true);
-    hold.child = kill_shared(sizeof *hold.child);
-    raw_holder_dies(&hold, false);
-    pipe_close(&hold.ready);
-    raw_command(mp_manager_address(manager), "decref", MP_TUPLE(hold.ident), NULL);
-}
-
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         served_test("the server and all others go on", test_the_server_and_all_others_go_on),
-        served_test("what the dead held is free at once", test_what_the_dead_held_is_free_at_once),
-        served_test("it is free though a child of the dead lives",
-                    test_it_is_free_though_a_child_of_the_dead_lives),
-        served_test("control: a lock that is not free is seen",
-                    test_a_lock_that_is_not_free_is_seen),
     };
     books = kill_shared(sizeof *books);
     return managers_run("manager", tests);
