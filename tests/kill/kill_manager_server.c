@@ -86,6 +86,7 @@ static int hold_it(void *unused)
 static void let_another_hold_it(void)
 {
     holder = child_fork(hold_it, NULL);
+    assert_true(kill_await(&scene->at_work));
 }
 
 static void put_one(void)

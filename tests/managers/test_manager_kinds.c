@@ -163,7 +163,7 @@ static void test_a_null_argument_is_a_value_error(void **state)
     assert_mp_error(mp_proxy_print(proxy, NULL), MP_EINVAL);
     assert_mp_error(mp_proxy_repr(proxy, NULL, 10), MP_EINVAL);
     assert_mp_error(mp_proxy_from(mp_obj_proxy(proxy), NULL), MP_EINVAL);
-    assert_mp_error(mp_dict_from(mp_obj_proxy(proxy), NULL), MP_EINVAL);
+    assert_mp_error(mp_dict_from(mp_obj_proxy(mp_dict_proxy(dict)), NULL), MP_EINVAL);
     assert_mp_error(mp_dict_print(dict, NULL), MP_EINVAL);
     assert_mp_error(mp_dict_repr(dict, NULL, 10), MP_EINVAL);
     assert_mp_error(mp_namespace_get(namespace_, NULL, NULL), MP_EINVAL);

@@ -308,7 +308,7 @@ static void test_repr_describes_the_proxy_itself(void **state)
     (void)state;
     has_repr("list", MP_NONE, "ListProxy");
     has_repr("dict", MP_NONE, "DictProxy");
-    has_repr("set", MP_NONE, "SetProxy");
+    has_repr("set", MP_NONE, "AutoProxy[set]");
     has_repr("Namespace", MP_NONE, "NamespaceProxy");
     has_repr("Value", MP_TUPLE("i", 1), "ValueProxy");
     has_repr("Array", MP_TUPLE("i", MP_EMPTY_LIST), "ArrayProxy");

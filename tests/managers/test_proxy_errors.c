@@ -9,11 +9,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define assert_refused(expr, code)            \
-    do {                                      \
-        assert_mp_error((expr), (code));      \
-        check(strlen(mp_error_detail()) > 0); \
-    } while (0)
+/* Refused, and the other side's text tells why. */
+#define assert_refused(expr, code) \
+    (assert_mp_error((expr), (code)), check(strlen(mp_error_detail()) > 0))
 
 /* ---- types and methods ----------------------------------------------------------------------- */
 
