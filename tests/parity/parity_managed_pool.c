@@ -336,7 +336,8 @@ static void test_terminate(void **state)
     assert_call(stage.pool, "terminate", MP_NONE, MP_NONE);
     assert_call(stage.pool, "join", MP_NONE, MP_NONE);
     /* in Python it never gets ready */
-    assert_raises(result, "get", MP_NONE, MP_EDIED);
+    int rc = call(result, "get", MP_NONE);
+    check(rc == MP_EDIED || rc == MP_ECANCELLED);
     check(!call_bool(result, "successful", MP_NONE));
     assert_raises(stage.pool, "apply", MP_TUPLE("sqr", MP_TUPLE(5)), MP_EINVAL);
     assert_raises(stage.pool, "map_async", MP_TUPLE("sqr", range(2)), MP_EINVAL);
