@@ -213,6 +213,7 @@ static int server_start(struct start *start, mp_process **process, mp_obj *said)
     int rc = mp_pipe(&here, &start->report, false);
     if (rc != 0)
         return rc;
+    mp__tracker_ensure(); /* so that a server that is killed leaves its socket to this process */
     rc = process_start(start, process);
     mp_connection_destroy(start->report);
     if (rc == 0) {
@@ -282,6 +283,7 @@ int mp_manager_create(mp_manager **out, const mp_manager_options *options)
     int rc = server_start(&start, &process, &said);
     if (rc != 0)
         return rc;
+    mp__hubs_expire(said.items[1].s);
     rc = manager_new(&manager, said.items[1].s, start.options.authkey, start.options.authkey_len);
     if (rc == 0) {
         rc = door_of(&said, &manager->door);
@@ -316,8 +318,8 @@ int mp_manager_connect(mp_manager **out, const char *address, const void *authke
         return rc;
     rc = mp__hub_ensure(manager->hub, until);
     if (rc == 0)
-        rc = mp__hub_command(manager->hub, "dummy", mp_obj_tuple(NULL, 0), mp_obj_none(), NULL,
-                             until);
+        rc = mp__hub_command_alone(manager->hub, "dummy", mp_obj_tuple(NULL, 0), mp_obj_none(),
+                                   NULL, until);
     if (rc != 0) {
         mp_manager_destroy(manager);
         return rc;
@@ -335,9 +337,12 @@ static void server_end(mp_manager *manager)
     int64_t span;
     mp__moment until = mp__span_of(timeout, &span) == 0 ? mp__moment_in(span) : MP__NEVER;
     mp__log(MP_LOG_INFO, "sending shutdown message to manager");
-    (void)mp__hub_command_alone(manager->hub, "shutdown", mp_obj_tuple(NULL, 0), mp_obj_none(),
-                                NULL, until);
+    /* first, so that the calls of others say why they fail */
     atomic_store(&manager->hub->is_closed, true);
+    /* else somebody else may be at that address by now */
+    if (mp_process_is_alive(manager->process))
+        (void)mp__hub_command_alone(manager->hub, "shutdown", mp_obj_tuple(NULL, 0), mp_obj_none(),
+                                    NULL, until);
     if (mp_process_join(manager->process, timeout) == MP_ETIMEOUT) {
         mp__log(MP_LOG_INFO, "manager still alive");
         (void)mp_process_terminate(manager->process);
@@ -421,7 +426,7 @@ int mp_manager_number_of_objects(mp_manager *manager)
     int rc = fault_of(manager);
     if (rc == 0)
         rc = mp__hub_command(manager->hub, "number_of_objects", mp_obj_tuple(NULL, 0),
-                             mp_obj_none(), &value, MP__NEVER);
+                             mp_obj_none(), &value);
     if (rc == 0)
         rc = mp_obj_as_int(value, &n);
     return rc == 0 ? (int)n : rc;
@@ -470,7 +475,7 @@ int mp_manager_proxy(mp_manager *manager, const char *type_id, mp_obj args, mp_o
     if (rc != 0)
         return rc;
     mp__log(MP_LOG_DEBUG, "requesting creation of a shared '%s' object", type_id);
-    rc = mp__hub_command(manager->hub, "create", mp_obj_tuple(all, n), kwargs, &answer, MP__NEVER);
+    rc = mp__hub_create(manager->hub, mp_obj_tuple(all, n), kwargs, &answer);
     free(all);
     return rc == 0 ? created_take(manager->hub, type_id, &answer, out) : rc;
 }

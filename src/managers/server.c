@@ -5,11 +5,11 @@
  *   processes that have ended, calls that came back from threads. A connection that ended is
  *   marked, gives up what it held at once, and is freed at the end of the round, so no event of
  *   the batch meets memory that has gone. A door that no descriptor is left for is not watched for
- *   a while, so that it does not spin.
+ *   a while, so that it does not spin; nor is it while all strangers are too new to be sent away.
  *   A server in a process of its own is told of its parent's end by a signal, where the system
  *   does that, and looks once a second; SIGTERM ends it in order.
  *
- *   Globals: the pipe by which signal handlers wake the loop.
+ *   Globals: the servers of this process, with the lock that forks take.
  */
 #include "managers/server.h"
 
@@ -22,8 +22,73 @@
 
 enum { STRANGERS_MOST = 32, BATCH = 64, BACKLOG = 128 };
 #define HANDSHAKE_TIME (5 * MP__SECOND)
+#define LOOK_FIRST (5 * MP__MS)
 #define LOOK MP__SECOND
+#define GRACE (20 * MP__MS)
 #define DOOR_PAUSE (100 * MP__MS)
+
+/* ---- forks ---------------------------------------------------------------------------------- */
+
+/* A method of a registered type may fork, and as long as a child has a copy of a connection its
+   client does not see the server's end: a child closes all of them first. */
+static struct mp__server *servers;
+static pthread_mutex_t fds_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_once_t forks_once = PTHREAD_ONCE_INIT;
+
+static void fork_prepare(void)
+{
+    pthread_mutex_lock(&fds_lock);
+}
+
+static void fork_parent(void)
+{
+    pthread_mutex_unlock(&fds_lock);
+}
+
+static void fd_close(int fd)
+{
+    if (fd >= 0)
+        close(fd);
+}
+
+static void fork_child(void)
+{
+    pthread_mutex_init(&fds_lock, NULL);
+    for (struct mp__server *server = servers; server != NULL; server = server->next) {
+        for (struct mp__client *client = server->clients; client != NULL; client = client->next)
+            fd_close(client->fd);
+        fd_close(server->door.fd);
+        fd_close(server->watch.fd);
+        fd_close(server->wake[0]);
+        fd_close(server->wake[1]);
+    }
+    servers = NULL;
+}
+
+static void forks_follow(void)
+{
+    pthread_atfork(fork_prepare, fork_parent, fork_child);
+}
+
+static void server_enlist(struct mp__server *server)
+{
+    pthread_once(&forks_once, forks_follow);
+    pthread_mutex_lock(&fds_lock);
+    server->next = servers;
+    servers = server;
+    pthread_mutex_unlock(&fds_lock);
+}
+
+static void server_delist(struct mp__server *server)
+{
+    pthread_mutex_lock(&fds_lock);
+    struct mp__server **at = &servers;
+    while (*at != NULL && *at != server)
+        at = &(*at)->next;
+    if (*at != NULL)
+        *at = server->next;
+    pthread_mutex_unlock(&fds_lock);
+}
 
 /* ---- connections ---------------------------------------------------------------------------- */
 
@@ -53,6 +118,13 @@ static void objects_leave(struct mp__client *client)
     }
 }
 
+/* A process that ends closes its descriptors first: a look now may be too early. */
+static void look_soon(struct mp__server *server)
+{
+    server->look_pause = LOOK_FIRST;
+    server->next_look = mp__moment_in(LOOK_FIRST);
+}
+
 void mp__client_end(struct mp__client *client)
 {
     struct mp__server *server = client->server;
@@ -61,8 +133,11 @@ void mp__client_end(struct mp__client *client)
     client->is_gone = true;
     server->has_gone = true;
     mp__watch_remove(&server->watch, client->fd);
+    pthread_mutex_lock(&fds_lock);
     (void)shutdown(client->fd, SHUT_RDWR); /* a process that was forked may have a copy */
     close(client->fd);
+    client->fd = -1;
+    pthread_mutex_unlock(&fds_lock);
     mp__drop(&server->host, &client->moved);
     if (client->phase == MP__PHASE_SHAKING)
         server->strangers--;
@@ -72,7 +147,7 @@ void mp__client_end(struct mp__client *client)
     if (client->is_session)
         mp__holder_drop(server, client->holder);
     else if (client->pid > 0)
-        server->next_look = 0; /* its process may have ended */
+        look_soon(server); /* its process may have ended */
 }
 
 static void client_free(struct mp__client *client)
@@ -126,44 +201,61 @@ struct mp__client *mp__client_new(struct mp__server *server, int fd)
     return client;
 }
 
-static void oldest_stranger_drop(struct mp__server *server)
+/* Who is to go for the next one: the oldest that has not proven the key. */
+static struct mp__client *stranger_to_go(const struct mp__server *server)
 {
     struct mp__client *oldest = NULL;
     for (struct mp__client *client = server->clients; client != NULL; client = client->next)
-        if (client->phase == MP__PHASE_SHAKING && !client->is_gone)
+        if (client->phase == MP__PHASE_SHAKING && !client->is_gone &&
+            !mp__handshake_is_proven(client->handshake))
             oldest = client; /* the list begins with the youngest */
-    if (oldest != NULL)
-        mp__client_end(oldest);
+    return oldest;
 }
 
 /* ---- the door ------------------------------------------------------------------------------- */
 
-static void door_watch(struct mp__server *server, bool open)
+/* Not watched until `again`; 0: from now on. */
+static void door_rest(struct mp__server *server, mp__moment again)
 {
-    if (open == (server->door_again == 0))
-        return;
-    server->door_again = open ? 0 : mp__moment_in(DOOR_PAUSE);
-    (void)mp__watch_change(&server->watch, server->door.fd, open ? MP__WATCH_IN : 0, &server->door);
+    if ((again == 0) != (server->door_again == 0))
+        (void)mp__watch_change(&server->watch, server->door.fd, again == 0 ? MP__WATCH_IN : 0,
+                               &server->door);
+    server->door_again = again;
+}
+
+/* There is room for one more; the one that makes it has had its time. */
+static bool room_make(struct mp__server *server)
+{
+    if (server->strangers < STRANGERS_MOST)
+        return true;
+    struct mp__client *oldest = stranger_to_go(server);
+    mp__moment again =
+        oldest == NULL ? mp__moment_in(DOOR_PAUSE) : oldest->deadline - HANDSHAKE_TIME + GRACE;
+    if (oldest == NULL || !mp__moment_passed(again)) {
+        door_rest(server, again);
+        return false;
+    }
+    mp__client_end(oldest);
+    return true;
 }
 
 /* Lets in a few; the others are there in the next round. */
 static void door_answer(struct mp__server *server)
 {
-    for (int i = 0; i < STRANGERS_MOST; i++) {
+    for (int i = 0; i < STRANGERS_MOST && room_make(server); i++) {
+        pthread_mutex_lock(&fds_lock);
         int fd = mp__door_take(&server->door, NULL);
-        if (fd == -EAGAIN)
-            return;
-        if (fd < 0) {
-            door_watch(server, false);
-            return;
-        }
-        if (server->strangers >= STRANGERS_MOST)
-            oldest_stranger_drop(server);
-        struct mp__client *client = mp__client_new(server, fd);
-        if (client == NULL)
-            close(fd);
-        else
+        struct mp__client *client = fd >= 0 ? mp__client_new(server, fd) : NULL;
+        pthread_mutex_unlock(&fds_lock);
+        if (client != NULL) {
             mp__client_shake(client);
+            continue;
+        }
+        if (fd >= 0)
+            close(fd);
+        else if (fd != -EAGAIN)
+            door_rest(server, mp__moment_in(DOOR_PAUSE));
+        return;
     }
 }
 
@@ -191,7 +283,9 @@ static void client_serve(struct mp__client *client, unsigned what)
     if (client->phase == MP__PHASE_SHAKING) {
         mp__client_shake(client);
     } else if (client->out_size > 0) {
-        if (what & (MP__WATCH_OUT | MP__WATCH_END))
+        if (what & MP__WATCH_END)
+            mp__client_end(client);
+        else if (what & MP__WATCH_OUT)
             mp__client_flush(client);
     } else if (client->wait.object != NULL || client->is_carried) {
         if (what & MP__WATCH_END)
@@ -231,11 +325,13 @@ static void due_do(struct mp__server *server)
         clients_go_on(server);
     if (server->next_look != MP__NEVER && mp__now() >= server->next_look) {
         mp__holders_look(server);
-        server->next_look = mp__moment_in(LOOK);
+        server->look_pause = server->look_pause < LOOK / 2 ? 2 * server->look_pause : LOOK;
+        server->next_look = mp__moment_in(server->look_pause);
         server->stopping |= server->parent != 0 && getppid() != server->parent;
     }
-    if (server->door_again != 0 && mp__moment_passed(server->door_again))
-        door_watch(server, true);
+    if (server->door_again != 0 &&
+        (server->strangers < STRANGERS_MOST || mp__moment_passed(server->door_again)))
+        door_rest(server, 0);
     mp__host_reap(&server->host);
     if (server->has_gone)
         clients_sweep(server);
@@ -309,10 +405,12 @@ int mp__server_prepare(struct mp__server *server)
     *server = (struct mp__server){.door = {.fd = -1},
                                   .watch = {.fd = -1},
                                   .next_deadline = MP__NEVER,
-                                  .next_look = 0,
+                                  .look_pause = LOOK,
                                   .wake = {-1, -1},
                                   .buffer = malloc(MP__READ_SIZE)};
     server->host.server = server;
+    server_enlist(server);
+    (void)mp__entropy(&server->host.serial, sizeof server->host.serial);
     pthread_mutex_init(&server->carried_lock, NULL);
     pthread_cond_init(&server->ended, NULL);
     if (server->buffer == NULL)
@@ -349,6 +447,7 @@ int mp__server_open(struct mp__server *server, const mp_manager_options *options
 
 void mp__server_close(struct mp__server *server)
 {
+    server_delist(server);
     for (struct mp__client *client = server->clients; client != NULL; client = client->next)
         mp__client_end(client);
     mp__holders_end(server);

@@ -85,6 +85,7 @@ static int address_make(struct mp__door *door)
         rc = folder_make(door);
     if (rc != 0)
         return mp__failf(rc, "making a folder in %s", folder_for_temporary());
+    mp__log(MP_LOG_INFO, "created temp directory %s", door->folder);
     snprintf(text, sizeof text, "%s%s%s", door->folder, FILE_PREFIX, random);
     return mp__address_parse(&door->address, text);
 }
@@ -172,6 +173,8 @@ int mp__door_open(struct mp__door *door, const char *address, int backlog)
     }
     if (rc != 0)
         mp__door_close(door);
+    else
+        mp__log(MP_LOG_SUBDEBUG, "listener created with address='%s'", door->address.text);
     return rc;
 }
 
@@ -200,6 +203,8 @@ static void names_remove(struct mp__door *door)
 void mp__door_close(struct mp__door *door)
 {
     int error = errno;
+    if (door->owner == getpid() && door->fd >= 0)
+        mp__log(MP_LOG_SUBDEBUG, "closing listener with address='%s'", door->address.text);
     if (door->owner == getpid())
         names_remove(door);
     if (door->fd >= 0)
