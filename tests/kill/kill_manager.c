@@ -331,12 +331,11 @@ static void assert_messages_are_right(const struct kill_result *result)
     assert_true(sent > 0);
 }
 
-static void test_the_server_and_all_others_go_on(void **state)
+static void torment(const char *name, int kills)
 {
-    (void)state;
     struct kill_result result;
     const struct kill_plan plan = {.workers = WORKERS,
-                                   .kills = kill_count(300),
+                                   .kills = kills,
                                    .turn = turn,
                                    .begin = begin,
                                    .died = died,
@@ -347,7 +346,7 @@ static void test_the_server_and_all_others_go_on(void **state)
     objects_make();
     int before = mp_manager_number_of_objects(manager);
     kill_run(&plan, &result);
-    kill_print("manager", &result);
+    kill_print(name, &result);
     kill_assert_clean(&plan, &result);
     assert_true(result.recovered > 0);
     look();
@@ -360,10 +359,27 @@ static void test_the_server_and_all_others_go_on(void **state)
     objects_end();
 }
 
+static void test_the_server_and_all_others_go_on(void **state)
+{
+    (void)state;
+    torment("manager", kill_count(300));
+}
+
+static void test_so_they_do_over_tcp(void **state)
+{
+    (void)state;
+    int kills = kill_count(300) / 3;
+    manager = new_manager_at("127.0.0.1:0");
+    torment("manager over TCP", kills);
+    end_empty_manager(manager);
+    manager = NULL;
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         served_test("the server and all others go on", test_the_server_and_all_others_go_on),
+        manager_test("so they do over TCP", test_so_they_do_over_tcp),
     };
     books = kill_shared(sizeof *books);
     return managers_run("manager", tests);

@@ -114,13 +114,14 @@ static void test_it_is_free_though_a_child_of_the_dead_lives(void **state)
     }
 }
 
-/* ---- the control ----------------------------------------------------------------------------- */
+/* ---- clients of other making ----------------------------------------------------------------- */
 
 /* A client that notices no fork: its socket stays open with its child. */
 struct raw_hold {
+    const char *address;
     char ident[RAW_IDENT];
     struct signal_pipe ready;
-    pid_t *child;
+    pid_t *child; /* if it is to have one */
 };
 
 static bool raw_acquire(mp_connection *session, const char *ident, mp_obj args)
@@ -136,7 +137,7 @@ static bool raw_acquire(mp_connection *session, const char *ident, mp_obj args)
 static int raw_hold_for_ever(void *arg)
 {
     const struct raw_hold *hold = arg;
-    mp_connection *session = raw_session(mp_manager_address(manager));
+    mp_connection *session = raw_session(hold->address);
     check(raw_acquire(session, hold->ident, MP_EMPTY_TUPLE));
     if (hold->child != NULL)
         *hold->child = child_fork(stay, NULL);
@@ -144,36 +145,50 @@ static int raw_hold_for_ever(void *arg)
     return stay(NULL);
 }
 
-/* Whether the lock is free when the holder is dead, and when its child is, too. */
-static void raw_holder_dies(const struct raw_hold *hold, bool free_at_once)
+/* The holder is killed. Whether another has the lock then, or not before the child is dead as well. */
+static void raw_holder_dies(struct raw_hold *hold, bool is_free)
 {
-    pid_t pid = child_fork(raw_hold_for_ever, (void *)(uintptr_t)hold);
-    mp_connection *session = raw_session(mp_manager_address(manager));
+    raw_create(hold->address, "Lock", hold->ident);
+    pid_t pid = child_fork(raw_hold_for_ever, hold);
+    mp_connection *session = raw_session(hold->address);
     assert_int_equal(pipe_await(&hold->ready), 'h');
     assert_int_equal(kill(pid, SIGKILL), 0);
     assert_int_equal(child_wait(pid), -SIGKILL);
-    assert_int_equal(raw_acquire(session, hold->ident, MP_TUPLE(MP_TRUE, free_at_once ? 20 : 1)),
-                     free_at_once);
-    if (!free_at_once) {
+    assert_int_equal(raw_acquire(session, hold->ident, MP_TUPLE(MP_TRUE, is_free ? 20 : 3)),
+                     is_free);
+    if (hold->child != NULL)
         assert_int_equal(kill(*hold->child, SIGKILL), 0);
+    if (!is_free)
         assert_true(raw_acquire(session, hold->ident, MP_TUPLE(MP_TRUE, 20)));
-    }
     raw_ask(session, hold->ident, "release", MP_EMPTY_TUPLE);
     raw_answer(session, "#RETURN", NULL);
     mp_connection_destroy(session);
+    raw_command(hold->address, "decref", MP_TUPLE(hold->ident), NULL);
 }
 
+static void test_a_process_of_this_machine_is_seen_to_die(void **state)
+{
+    (void)state;
+    struct raw_hold hold = {.address = mp_manager_address(manager)};
+    pipe_open(&hold.ready);
+    raw_holder_dies(&hold, true);
+    hold.child = kill_shared(sizeof *hold.child);
+    raw_holder_dies(&hold, true);
+    pipe_close(&hold.ready);
+}
+
+/* Of one on another machine nothing but the end of its connection is ever seen. */
 static void test_a_lock_that_is_not_free_is_seen(void **state)
 {
     (void)state;
-    struct raw_hold hold = {.child = NULL};
-    raw_create(mp_manager_address(manager), "Lock", hold.ident);
+    mp_manager *m = new_manager_at("127.0.0.1:0");
+    struct raw_hold hold = {.address = mp_manager_address(m)};
     pipe_open(&hold.ready);
     raw_holder_dies(&hold, true);
     hold.child = kill_shared(sizeof *hold.child);
     raw_holder_dies(&hold, false);
     pipe_close(&hold.ready);
-    raw_command(mp_manager_address(manager), "decref", MP_TUPLE(hold.ident), NULL);
+    end_manager(m);
 }
 
 int main(void)
@@ -182,8 +197,10 @@ int main(void)
         served_test("what the dead held is free at once", test_what_the_dead_held_is_free_at_once),
         served_test("it is free though a child of the dead lives",
                     test_it_is_free_though_a_child_of_the_dead_lives),
-        served_test("control: a lock that is not free is seen",
-                    test_a_lock_that_is_not_free_is_seen),
+        served_test("a process of this machine is seen to die",
+                    test_a_process_of_this_machine_is_seen_to_die),
+        manager_test("control: a lock that is not free is seen",
+                     test_a_lock_that_is_not_free_is_seen),
     };
     return managers_run("manager's holders", tests);
 }

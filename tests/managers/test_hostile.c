@@ -84,6 +84,7 @@ struct enemy {
     unsigned turn;
     struct words words;
     size_t said;
+    int patience; /* looks until it gives up, having said all */
 };
 
 static struct {
@@ -91,7 +92,7 @@ static struct {
     atomic_ulong made[WAYS];
 } * horde;
 
-static char deep[200000];
+static char deep[20000];
 
 /* [[[[... and the end, as a message. */
 static struct words deep_words(void)
@@ -140,6 +141,7 @@ static void enemy_make(struct enemy *e)
     if (e->fd < 0)
         return;
     e->said = 0;
+    e->patience = 100;
     e->turn++;
     e->words = e->way == BYTEWISE      ? challenge
                : e->way == BY_HEART    ? hostile[e->turn % HOSTILE]
@@ -182,6 +184,13 @@ static void enemy_reset(struct enemy *e)
     e->fd = -1;
 }
 
+static bool enemy_has_enough(struct enemy *e)
+{
+    if (e->said < e->words.size || e->way == SILENT)
+        return false;
+    return e->way == RESETS || --e->patience < 0;
+}
+
 static int be_hostile(void *unused)
 {
     static struct enemy enemy[ENEMIES];
@@ -193,8 +202,7 @@ static int be_hostile(void *unused)
             struct enemy *e = &enemy[i];
             if (e->fd < 0)
                 enemy_make(e);
-            if (e->fd >= 0 && (!enemy_speak(e) || !enemy_is_heard(e) ||
-                               (e->way == RESETS && e->said == e->words.size)))
+            if (e->fd >= 0 && (!enemy_speak(e) || !enemy_is_heard(e) || enemy_has_enough(e)))
                 enemy_reset(e);
         }
         mp_sleep(0.001);

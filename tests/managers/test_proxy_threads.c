@@ -165,7 +165,6 @@ static void test_an_rlock_belongs_to_a_thread(void **state)
     mp_proxy_destroy(scene.lock);
 }
 
-/* A thread's end is the end of its connection: what it held is inherited. */
 static void *acquire_and_end(void *arg)
 {
     struct scene *scene = arg;
@@ -173,23 +172,43 @@ static void *acquire_and_end(void *arg)
     return NULL;
 }
 
-static void test_what_a_thread_held_is_free_at_its_end(void **state)
+static mp_proxy *held_by_ended_thread(const char *type_id)
+{
+    pthread_t thread;
+    struct scene scene = {.lock = new_proxy(manager, type_id, MP_NONE)};
+    start(&thread, acquire_and_end, &scene);
+    finish(thread);
+    return scene.lock;
+}
+
+static void test_what_belongs_to_a_thread_is_free_at_its_end(void **state)
 {
     (void)state;
-    static const char *const types[] = {"Lock", "RLock", "Condition", "BoundedSemaphore"};
-    pthread_t thread;
+    static const char *const types[] = {"RLock", "Condition"};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
-        struct scene scene = {.lock = new_proxy(manager, types[i], MP_NONE)};
         mp_obj got;
-        start(&thread, acquire_and_end, &scene);
-        finish(thread);
-        assert_mp_result(mp_proxy_call(scene.lock, "acquire", MP_NONE, MP_NONE, &got),
-                         MP_RECOVERED);
+        mp_proxy *lock = held_by_ended_thread(types[i]);
+        assert_mp_result(mp_proxy_call(lock, "acquire", MP_NONE, MP_NONE, &got), MP_RECOVERED);
         assert_owned_is(&got, MP_TRUE);
-        assert_call(scene.lock, "release", MP_NONE, MP_NONE);
-        check(call_bool(scene.lock, "acquire", MP_NONE)); /* told once */
-        assert_call(scene.lock, "release", MP_NONE, MP_NONE);
-        mp_proxy_destroy(scene.lock);
+        assert_call(lock, "release", MP_NONE, MP_NONE);
+        check(call_bool(lock, "acquire", MP_NONE)); /* told once */
+        assert_call(lock, "release", MP_NONE, MP_NONE);
+        mp_proxy_destroy(lock);
+    }
+}
+
+/* As in threading: any thread may release it, and none has it. */
+static void test_what_belongs_to_the_process_is_not(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"Lock", "BoundedSemaphore", "Semaphore"};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        mp_proxy *lock = held_by_ended_thread(types[i]);
+        check(!call_bool(lock, "acquire", MP_TUPLE(MP_TRUE, 0.1)));
+        assert_call(lock, "release", MP_NONE, MP_NONE);
+        check(call_bool(lock, "acquire", MP_NONE));
+        assert_call(lock, "release", MP_NONE, MP_NONE);
+        mp_proxy_destroy(lock);
     }
 }
 
@@ -272,8 +291,9 @@ int main(void)
         served_test("a thread that waits holds up no other",
                     test_a_thread_that_waits_holds_up_no_other),
         served_test("an RLock belongs to a thread", test_an_rlock_belongs_to_a_thread),
-        served_test("what a thread held is free at its end",
-                    test_what_a_thread_held_is_free_at_its_end),
+        served_test("what belongs to a thread is free at its end",
+                    test_what_belongs_to_a_thread_is_free_at_its_end),
+        served_test("what belongs to the process is not", test_what_belongs_to_the_process_is_not),
         served_test("any thread may destroy a proxy", test_any_thread_may_destroy_a_proxy),
         served_test("a child forked among threads uses its proxies",
                     test_a_child_forked_among_threads_uses_its_proxies),
