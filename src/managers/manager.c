@@ -313,6 +313,10 @@ int mp_manager_connect(mp_manager **out, const char *address, const void *authke
     int rc = mp__moment_of(timeout, &until);
     if (rc != 0)
         return mp__fail(rc);
+    if (authkey == NULL)
+        authkey = mp_process_authkey(mp_current_process(), &n);
+    if (authkey == NULL)
+        return -ENOMEM;
     rc = manager_new(&manager, address, authkey, n);
     if (rc != 0)
         return rc;

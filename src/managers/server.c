@@ -138,7 +138,7 @@ void mp__client_end(struct mp__client *client)
     close(client->fd);
     client->fd = -1;
     pthread_mutex_unlock(&fds_lock);
-    mp__drop(&server->host, &client->moved);
+    mp__moved_drop(client);
     if (client->phase == MP__PHASE_SHAKING)
         server->strangers--;
     mp__wait_abandon(client);
