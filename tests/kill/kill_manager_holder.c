@@ -118,7 +118,7 @@ static void test_it_is_free_though_a_child_of_the_dead_lives(void **state)
 
 /* A client that notices no fork: its socket stays open with its child. */
 struct raw_hold {
-    const char *address;
+    const char *address, *type_id;
     char ident[RAW_IDENT];
     struct signal_pipe ready;
     pid_t *child; /* if it is to have one */
@@ -148,7 +148,7 @@ static int raw_hold_for_ever(void *arg)
 /* The holder is killed. Whether another has the lock then, or not before the child is dead as well. */
 static void raw_holder_dies(struct raw_hold *hold, bool is_free)
 {
-    raw_create(hold->address, "Lock", hold->ident);
+    raw_create(hold->address, hold->type_id, hold->ident);
     pid_t pid = child_fork(raw_hold_for_ever, hold);
     mp_connection *session = raw_session(hold->address);
     assert_int_equal(pipe_await(&hold->ready), 'h');
@@ -169,7 +169,7 @@ static void raw_holder_dies(struct raw_hold *hold, bool is_free)
 static void test_a_process_of_this_machine_is_seen_to_die(void **state)
 {
     (void)state;
-    struct raw_hold hold = {.address = mp_manager_address(manager)};
+    struct raw_hold hold = {.address = mp_manager_address(manager), .type_id = "Lock"};
     pipe_open(&hold.ready);
     raw_holder_dies(&hold, true);
     hold.child = kill_shared(sizeof *hold.child);
@@ -177,12 +177,13 @@ static void test_a_process_of_this_machine_is_seen_to_die(void **state)
     pipe_close(&hold.ready);
 }
 
-/* Of one on another machine nothing but the end of its connection is ever seen. */
+/* Of one on another machine nothing but the end of a connection is ever seen, which an RLock belongs
+ * to. */
 static void test_a_lock_that_is_not_free_is_seen(void **state)
 {
     (void)state;
     mp_manager *m = new_manager_at("127.0.0.1:0");
-    struct raw_hold hold = {.address = mp_manager_address(m)};
+    struct raw_hold hold = {.address = mp_manager_address(m), .type_id = "RLock"};
     pipe_open(&hold.ready);
     raw_holder_dies(&hold, true);
     hold.child = kill_shared(sizeof *hold.child);
