@@ -50,7 +50,7 @@ def dispatch(m, name, args):
 def address_of(text):
     """Python's form of an address as libmp writes it."""
     if text.startswith("@"):
-        return "\0" + text[1:]
+        return b"\0" + text[1:].encode()
     if ":" in text:
         host, port = text.rsplit(":", 1)
         return (host, int(port))
