@@ -7,6 +7,7 @@ Does what the other end asks for by messages (name, arguments) and answers (True
 import faulthandler
 import gc
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -72,10 +73,10 @@ def end_server():
 
 
 def kill_server():
-    process = here.pop("server")._process
-    os.kill(process.pid, signal.SIGKILL)
-    process.join(HANGS)
-    return process.exitcode
+    server = here.pop("server")
+    os.kill(server._process.pid, signal.SIGKILL)
+    server._process.join(HANGS)
+    shutil.rmtree(os.path.dirname(server.address))
 
 
 def shut_down():
