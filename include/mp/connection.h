@@ -59,8 +59,9 @@ typedef struct mp_connection mp_connection;
  *
  * AUTHENTICATION. With a key each side proves to the other that it has it, by HMAC-SHA256, or
  * HMAC-MD5 for Python before 3.12; the key itself is never sent, and nothing is encrypted.
- * Strangers hold up nobody: up to 32 of them are asked at the same time, each for at most 5 s;
- * one more, and the one that has been at it longest is dropped.
+ * Strangers hold up nobody: up to 32 of them are asked at the same time, each for at most 5 s.
+ * One more, and the one that has been at it longest without proving the key is dropped, once it
+ * had 20 ms; until then who comes waits in the backlog.
  *
  * One thread may accept on a listener at one time. A forked child's copy accepts too, and leaves
  * the socket's file alone. KILL -9 of the processes that hold it leaves no file behind: a small
@@ -296,7 +297,8 @@ MP_API int mp_connection_recv_fd(mp_connection *connection);
  * copied. A socket in the file system can be used by its owner alone (0600); NULL as the address
  * makes one in a new folder (0700) of the folder for temporary files.
  * Returns 0; MP_EINVAL (ValueError) for an address that is none, also a Windows pipe's, and a
- * negative backlog; -EADDRINUSE, -EACCES, -ENOENT, ... (OSError); -ENOMEM.
+ * negative backlog; -EADDRINUSE, -EACCES, -ENOENT, ..., -ENAMETOOLONG for a path of more than 107
+ * bytes, -EHOSTUNREACH for a host that nobody knows (OSError); -ENOMEM.
  * \param options may be NULL
  */
 MP_API int mp_listener_create(mp_listener **out, const char *address,
@@ -329,7 +331,8 @@ MP_API const char *mp_listener_last_accepted(const mp_listener *listener);
 
 /**
  * Give the descriptor of the socket. Readable: somebody wants to connect, which need not yet mean
- * that accept finds a connection that knows the key; mp_wait on the listener means the same.
+ * that accept finds a connection that knows the key; mp_wait on the listener means the same, and
+ * tells, within 10 ms, of those under authentication too: a loop of the two serves everybody.
  * Python: Listener._listener._socket.fileno()
  * Does not wait. Returns the descriptor; MP_ECLOSED.
  */
@@ -353,7 +356,7 @@ MP_API void mp_listener_destroy(mp_listener *listener);
  * The caller owns *out. With a key both sides prove theirs.
  * Returns 0; MP_EAUTH (AuthenticationError) if either has another key; MP_ETIMEOUT; MP_EEOF
  * (EOFError) if the other side hangs up meanwhile; MP_EINVAL (ValueError) for an address that is
- * none; -ECONNREFUSED, -ENOENT, ... (OSError); -ENOMEM.
+ * none; -ECONNREFUSED, -ENOENT, ... (OSError), as mp_listener_create; -ENOMEM.
  * \param options may be NULL
  */
 MP_API int mp_client(mp_connection **out, const char *address, const mp_client_options *options,
@@ -379,7 +382,7 @@ MP_API int mp_deliver_challenge(mp_connection *connection, const void *authkey, 
  * Wait until at least one of the items is ready.
  * Python: connection.wait(object_list, timeout=None)
  * A descriptor and a connection are ready when there is something to read, or the end; a listener
- * when somebody wants to connect; a process when it has ended; a queue when it is not empty. Each
+ * when accept has something to do; a process when it has ended; a queue when it is not empty. Each
  * item is marked; none is changed otherwise. Without items the timeout is waited out. Over
  * descriptors, connections, listeners and processes this is one poll; a queue among them is noticed
  * within 10 ms.

@@ -108,8 +108,9 @@ MP_API int mp_shared_memory_unlink(mp_shared_memory *memory);
 /**
  * Say whether the tracker is to unlink the block when all processes of this tree have ended.
  * Python: SharedMemory(..., track=True or False)
- * Does not wait. On for what was created, off for what was attached.
- * Returns 0; -EMFILE, -EAGAIN, ... (OSError) if the tracker cannot be started.
+ * Does not wait. On for what was created, off for what was attached. May come after close.
+ * Returns 0; -ENOENT (FileNotFoundError) if this object was unlinked; -EMFILE, -EAGAIN, ...
+ * (OSError) if the tracker cannot be started.
  */
 MP_API int mp_shared_memory_track(mp_shared_memory *memory, bool track);
 

@@ -3,7 +3,9 @@
 #define MP__BASE_H
 
 #include <mp/errors.h>
+#include <mp/util.h>
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,6 +20,22 @@ int mp__failf(int code, const char *format, ...) MP_PRINTF(2, 3);
 const char *mp__detail_of(int code);
 /* After one of the two: what mp_error_code() is to say of this failure. */
 void mp__fail_own_code(int own_code);
+
+/* What this process is called in texts; the process layer knows better than "MainProcess". */
+extern const char *(*mp__self_name)(void);
+
+/* Says something in the log, as mp_log. Where nobody listens it costs one relaxed load, and the
+   arguments are not evaluated; the line may be written while the caller holds locks. */
+#define mp__log(level, ...) (mp__log_wants(level) ? mp_log(level, __VA_ARGS__) : (void)0)
+extern _Atomic unsigned mp__log_output; /* 0: nobody listens */
+extern _Atomic int mp__log_level;
+
+/* Relaxed: a line may come a little too late or too early, but is whole. */
+static inline bool mp__log_wants(int level)
+{
+    return atomic_load_explicit(&mp__log_output, memory_order_relaxed) != 0 &&
+           level >= atomic_load_explicit(&mp__log_level, memory_order_relaxed);
+}
 
 /* How mp_check_ ends the program: exit(status) unless a layer above knows better. */
 extern void (*mp__leave)(int status);

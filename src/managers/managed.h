@@ -11,6 +11,7 @@
 
 struct mp__host;
 struct mp__client;
+struct mp__holder;
 struct mp__type;
 
 /* The head of each managed object. */
@@ -19,11 +20,15 @@ struct mp__managed {
     struct mp__host *host;
     uint64_t references; /* of clients and of stored proxies; the server's */
     uint32_t place, serial;
+    struct mp__managed *next_doomed;
 };
 
-/* A call under way. `args` is a tuple, `kwargs` a dict with str keys, both borrowed.
+/* A call under way. `args` is a tuple, `kwargs` a dict with str keys, both borrowed; they stay until
+   the answer has been sent, and it may be a view of them. The rest is zero when the call begins.
    On success `value` is the answer: owned, or a view of what lives until the next call, in which
-   case `scratch`, where it is not NULL, is memory that is freed when the answer has been sent.
+   case `scratch` is memory that goes with the answer. What a call took out of its object to answer
+   with is in `kept`, and is dropped (mp__drop) with the answer too: a reference in it lasts as
+   long. The server frees both after failures as well.
    On failure the method has reported (mp__fail, mp__failf), and gives the code; with MP_EKEY
    `value` is the key. */
 struct mp__call {
@@ -31,17 +36,19 @@ struct mp__call {
     struct mp__client *client; /* NULL: none that could wait */
     mp_obj value;
     void *scratch;
+    mp_obj kept[2];
 };
 
-/* Beside 0 and codes: the call waits, and will be answered later; of the types that can wait. */
-enum { MP__PARKED = 1 };
+/* Beside 0 and codes: MP_RECOVERED, and that the call was answered, or waits and will be; the last
+   is for types of which calls wait. */
+enum { MP__PARKED = 2 };
 
 typedef int mp__method_call(struct mp__managed *self, struct mp__call *call);
 
 struct mp__method {
     const char *name;
     mp__method_call *call;
-    const char *result_type; /* the answer is `value.i`, an mp__managed just made (mp__hand_over) */
+    const char *result_type; /* the answer is `value.i`, an mp__managed just made */
 };
 
 struct mp__type {
@@ -54,7 +61,9 @@ struct mp__type {
     void (*destroy)(struct mp__managed *self); /* NULL: nothing to do; does not free self */
     mp__method_call *print;                    /* str(object) */
     mp__method_call *getvalue;                 /* a copy of it; NULL: it has none */
-    void (*left)(struct mp__managed *self, struct mp__client *client); /* the client has gone */
+    bool is_carried;                           /* its calls run in threads, see carrier.c */
+    void (*left)(struct mp__managed *self, struct mp__client *client); /* a connection has ended */
+    void (*lost)(struct mp__managed *self, const struct mp__holder *holder); /* a process has */
     const struct mp__method *methods; /* ends with a name of NULL */
 };
 
@@ -64,6 +73,10 @@ struct mp__type {
    references to them. Code, reported. */
 int mp__keep(struct mp__host *host, const mp_obj *from, mp_obj *kept);
 void mp__drop(struct mp__host *host, mp_obj *kept);
+
+/* A copy of what a proxy of one of this server's objects stands for, the caller's, for those who
+   want its items. MP_ETYPE, reported: it has no value, or is no such proxy. */
+int mp__peek(struct mp__host *host, const mp_obj *proxy, mp_obj *copy);
 
 /* Makes an object of a type without arguments, zeroed, with one reference, for the client that
    the answer goes to; NULL: reported. */

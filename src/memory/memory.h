@@ -46,6 +46,8 @@ struct mp__self {
     pthread_mutex_t lock;    /* entering, and making the arena */
     pthread_mutex_t threads_lock;
     pthread_mutex_t room_lock; /* for the layer that uses the room */
+    pthread_mutex_t tracker_lock;
+    bool has_tracked; /* the names in tracker.c are this process's own */
     _Alignas(16) unsigned char room[MP__SELF_ROOM];
     uint32_t thread_last;
     uint64_t threads[(MP__THREADS + 64) / 64]; /* ordinals in use */
@@ -76,9 +78,6 @@ static inline int mp__self_word(uint64_t *word)
     *word = mp__me.word; /* relaxed above: only this process writes its page */
     return 0;
 }
-
-/* What this process is called in texts; the process layer knows better than "MainProcess". */
-extern const char *(*mp__self_name)(void);
 
 static inline mp__owner mp__self_owner(void)
 {

@@ -18,13 +18,6 @@ _Thread_local struct mp__me mp__me MP__TLS_FAST;
 static struct mp__self self_fallback;
 static pthread_key_t thread_key;
 
-static const char *main_process(void)
-{
-    return "MainProcess";
-}
-
-const char *(*mp__self_name)(void) = main_process;
-
 /* Zeroed mutexes are free ones wherever the system wipes pages. */
 static void self_reset(void)
 {
@@ -32,6 +25,7 @@ static void self_reset(void)
     pthread_mutex_init(&mp__self->lock, NULL);
     pthread_mutex_init(&mp__self->threads_lock, NULL);
     pthread_mutex_init(&mp__self->room_lock, NULL);
+    pthread_mutex_init(&mp__self->tracker_lock, NULL);
 }
 
 static void thread_ended(void *unused)

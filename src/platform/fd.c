@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,6 +19,22 @@ int mp__fd_raise(int fd, int floor)
     }
     close(fd);
     return high < 0 ? -error : high;
+}
+
+int mp__fd_accept(int fd, void *from, unsigned *size)
+{
+    socklen_t room = size != NULL ? *size : 0, *at = size != NULL ? &room : NULL;
+#if defined(__linux__) && !defined(MP_PORTABLE)
+    int accepted = accept4(fd, from, at, SOCK_CLOEXEC);
+#else
+    int accepted = accept(fd, from, at);
+    int flags = accepted < 0 ? -1 : fcntl(accepted, F_GETFL);
+    if (flags >= 0 && (flags & O_NONBLOCK)) /* some systems give it the listener's */
+        fcntl(accepted, F_SETFL, flags & ~O_NONBLOCK);
+#endif
+    if (size != NULL)
+        *size = room;
+    return mp__fd_raise(accepted, MP__FD_FLOOR);
 }
 
 int mp__fd_raise_pair(int fd[2])
@@ -43,6 +60,16 @@ int mp__pipe_open(int fd[2])
     return rc != 0 ? -errno : mp__fd_raise_pair(fd);
 }
 
+int mp__channel_open(int fd[2])
+{
+#ifdef SOCK_CLOEXEC
+    int rc = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fd);
+#else
+    int rc = socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fd); /* as above */
+#endif
+    return rc != 0 ? -errno : mp__fd_raise_pair(fd);
+}
+
 int mp__fd_note(int fd, uint64_t *device, uint64_t *inode)
 {
     struct stat st;
@@ -61,4 +88,10 @@ bool mp__fd_is(int fd, uint64_t device, uint64_t inode)
     struct stat st;
     return fd >= 0 && fstat(fd, &st) == 0 && (uint64_t)st.st_dev == device &&
            (uint64_t)st.st_ino == inode;
+}
+
+int mp__fd_unblock(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+    return flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 ? -errno : 0;
 }

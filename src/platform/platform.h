@@ -19,6 +19,7 @@ mp__moment mp__now(void);
 mp__moment mp__moment_in(int64_t span); /* saturates to MP__NEVER; a span of 0 gives 0 */
 int mp__moment_of(double seconds, mp__moment *until);
 bool mp__moment_passed(mp__moment until);
+int mp__poll_time(mp__moment until); /* milliseconds, rounded up, at most a day; -1: for ever */
 
 /* A waiter's slices: 10 ms, doubling to 80 ms. mp__slice_end never lies beyond `until`. */
 #define MP__SLICE_FIRST (10 * MP__MS)
@@ -79,15 +80,50 @@ int mp__fd_raise(int fd, int floor);
    makes every fork dearer (measured: one at 4096 by a quarter). */
 #define MP__FD_FLOOR_KEPT 64
 #define MP__FD_FLOOR 3 /* above the standard streams, which a program may have closed */
+/* Accepts a connection: close-on-exec from the start where the system can, blocking, and raised.
+   `from` and `size` as accept has them. */
+int mp__fd_accept(int fd, void *from, unsigned *size);
 /* Both of a pair, or neither. */
 int mp__fd_raise_pair(int fd[2]);
 /* A pipe whose ends are raised: [0] is read from. */
 int mp__pipe_open(int fd[2]);
 
+int mp__fd_unblock(int fd); /* sets O_NONBLOCK */
+
+/* The process at the other end of a socket of this machine; 0: not told. */
+pid_t mp__peer_pid(int fd);
+/* A channel whose ends are sockets: each send to [1] comes out of [0] as one piece, what was sent
+   before its sender died too; the end, when no process has [1] any more. */
+int mp__channel_open(int fd[2]);
+
 /* The application may close any descriptor, and another file may get its number: one that is kept
    is known by its file. Both ends of a pipe are one file. */
 int mp__fd_note(int fd, uint64_t *device, uint64_t *inode); /* closes it when it fails */
 bool mp__fd_is(int fd, uint64_t device, uint64_t inode);
+
+/* Waiting for many descriptors. One thread uses a watch; another may do so after a fork, never both.
+   Nothing is shared by it. */
+struct pollfd;
+enum { MP__WATCH_IN = 1, MP__WATCH_OUT = 2, MP__WATCH_END = 4 };
+struct mp__watch {
+    int fd; /* of the Linux form */
+    struct pollfd *polls;
+    struct mp__watched *entries;
+    size_t used, room;
+};
+struct mp__event {
+    void *tag;
+    unsigned what; /* END: the other side has closed, at least what it sends by */
+};
+int mp__watch_open(struct mp__watch *watch);
+void mp__watch_close(struct mp__watch *watch);
+/* Begins to watch a descriptor, or changes for what; END is always told, even for 0. Where there is
+   more to read than was asked for, the portable form tells END only after it was read. */
+int mp__watch_add(struct mp__watch *watch, int fd, unsigned what, void *tag);
+int mp__watch_change(struct mp__watch *watch, int fd, unsigned what, void *tag);
+void mp__watch_remove(struct mp__watch *watch, int fd); /* before it is closed */
+/* How many of `most` events there are; 0 when time is up, and sometimes before. */
+int mp__watch_wait(struct mp__watch *watch, struct mp__event *events, int most, mp__moment until);
 
 /* ---- signs of life ---------------------------------------------------------------------- */
 
@@ -158,6 +194,12 @@ int mp__parent_bind_hard(pid_t parent);
 /* From now on this process is sent the signal when the thread that forked it ends, on Linux;
    elsewhere it has to look now and then. */
 void mp__parent_signal(int signal_number);
+
+/* Runs body(fd) in a process that is nobody's child, of a session of its own, with all signals
+   blocked and no other descriptor than fd and standard error. It runs the fork handlers, and leaves
+   by _exit when body returns. 0 may come where it could not be made, if the program reaps children
+   that it does not know. */
+int mp__detach(void (*body)(int fd), int fd, const char *name);
 
 /* Runs `last` when this process exits, after all handlers registered later and before all
    registered earlier; status is what the parent will see, or -1 where the system does not tell.

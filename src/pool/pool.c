@@ -64,9 +64,11 @@ int mp_pool_close(mp_pool *pool)
     int rc = mp__pool_check(pool);
     if (rc == 0)
         rc = mp__crew_check(pool->crew);
-    if (rc == 0)
-        mp__crew_close(pool->crew);
-    return rc;
+    if (rc != 0)
+        return rc;
+    mp__log(MP_LOG_DEBUG, "closing pool");
+    mp__crew_close(pool->crew);
+    return 0;
 }
 
 int mp_pool_terminate(mp_pool *pool)
@@ -76,6 +78,7 @@ int mp_pool_terminate(mp_pool *pool)
         rc = mp__crew_check(pool->crew);
     if (rc != 0)
         return rc;
+    mp__log(MP_LOG_DEBUG, "terminating pool");
     mp__crew_end(pool->crew, SIGTERM);
     if (!mp__crew_is_helper(pool->crew))
         mp__crew_join(pool->crew, MP__NEVER);
@@ -96,6 +99,7 @@ int mp_pool_join(mp_pool *pool, double timeout)
         return mp__failf(MP_ESTATE, "the pool is still running");
     if (mp__crew_is_helper(pool->crew))
         return mp__failf(MP_ESTATE, "it would wait for its own pool");
+    mp__log(MP_LOG_DEBUG, "joining pool");
     rc = mp__crew_join(pool->crew, until);
     return rc == MP_ETIMEOUT ? mp__fail(rc) : rc;
 }
@@ -105,6 +109,7 @@ void mp_pool_destroy(mp_pool *pool)
     if (pool == NULL || pool->magic != MP__POOL_MAGIC)
         return;
     if (mp__crew_check(pool->crew) == 0) {
+        mp__log(MP_LOG_DEBUG, "finalizing pool");
         mp__crew_end(pool->crew, SIGTERM);
         if (!mp__crew_is_helper(pool->crew))
             mp__crew_join(pool->crew, MP__NEVER);

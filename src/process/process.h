@@ -86,8 +86,11 @@ int mp__process_signal(mp_process *p, int signal_number);
 /* In a MASKED process: the mask it was forked with. */
 const sigset_t *mp__process_mask(void);
 
-/* Before the children of a process are joined at its exit: ends or finishes its pools. */
-extern void (*mp__crews_finish)(void);
+/* Before the children of a process are joined at its exit: ends the servers of its managers, ends
+   or finishes its pools. NULL: it never had any. */
+extern void (*mp__managers_finish)(void), (*mp__crews_finish)(void);
+/* In a child that is the program's, before its target: it gets references of its own. */
+extern void (*mp__proxies_adopt)(void);
 
 void mp__process_release(mp_process *p); /* drops a reference; under the lock */
 int mp__authkey_inherit(mp_process *p);

@@ -240,6 +240,7 @@ static bool daemons_tell(struct mp__registry *registry, struct mp__killed *kille
         /* reaped before: its number may be another's by now */
         if (!p->daemonic || p->told_to_end || mp__process_reap(p, killed))
             continue;
+        mp__log(MP_LOG_INFO, "calling terminate() for daemon %s", p->name);
         kill(p->child.pid, SIGTERM);
         p->told_to_end = any = true;
     }
@@ -257,17 +258,21 @@ static mp_process *child_to_finish(struct mp__registry *registry)
 
 static void child_finish(mp_process *p, mp__moment grace)
 {
+    mp__log(MP_LOG_INFO, "calling join() for process %s", p->name);
     if (p->daemonic && mp__process_join(p, grace) == MP_ETIMEOUT)
         mp__process_signal(p, SIGKILL);
     mp__process_join(p, MP__NEVER);
 }
 
-void (*mp__crews_finish)(void);
+void (*mp__managers_finish)(void), (*mp__crews_finish)(void);
 
 void mp__children_finish(void)
 {
     mp_process *p;
     mp__moment grace = 0;
+    mp__log(MP_LOG_INFO, "process shutting down");
+    if (mp__managers_finish != NULL)
+        mp__managers_finish();
     if (mp__crews_finish != NULL)
         mp__crews_finish();
     struct mp__registry *registry = mp__registry_lock();

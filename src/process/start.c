@@ -36,6 +36,7 @@ static void child_last(int status)
     if (status < 0)
         return; /* exit() in the child on a libc that does not tell its status */
     mp__children_finish();
+    mp__log(MP_LOG_INFO, "process exiting with exitcode %d", status);
     mp__stdio_flush();
     mp__life_record_exit(status);
     mp__step("process.recorded");
@@ -110,6 +111,8 @@ static int child_settle(mp_process *p, const struct origin *origin)
     return p->daemonic ? mp__parent_bind(origin->parent) : 0;
 }
 
+void (*mp__proxies_adopt)(void);
+
 static void child_run(mp_process *p, const struct origin *origin)
 {
     mp__step("process.forked");
@@ -123,6 +126,9 @@ static void child_run(mp_process *p, const struct origin *origin)
         _exit(1);
     if (child_settle(p, origin) != 0)
         _exit(1);
+    if (mp__proxies_adopt != NULL && !(p->how & MP__START_HIDDEN))
+        mp__proxies_adopt();
+    mp__log(MP_LOG_INFO, "child process calling self.run()");
     leave(p->target(p->arg));
 }
 

@@ -38,11 +38,13 @@ int mp__address_obj_text(const mp_obj *o, char text[MP__ADDRESS_ROOM]);
 struct mp__door {
     int fd; /* non-blocking; -1: closed */
     struct mp__address address;
-    char folder[MP__ADDRESS_ROOM]; /* that it made; "": none */
+    char *file;                    /* that it made, absolute; NULL: none */
+    char folder[MP__ADDRESS_ROOM]; /* likewise; "": none */
+    uint64_t device, inode;        /* of the file */
     pid_t owner;
 };
-int mp__door_open(struct mp__door *door, const char *address,
-                  int backlog); /* NULL: any; reported */
+/* NULL as the address: any. Reported; a door that did not open is closed. */
+int mp__door_open(struct mp__door *door, const char *address, int backlog);
 void mp__door_close(struct mp__door *door);
 /* Takes one connection if there is one: a descriptor, close-on-exec, none of 0 to 2; -EAGAIN: none
    now (what went away meanwhile included); another code. `peer` (may be NULL): where it is. */

@@ -23,20 +23,6 @@
 
 /* ---- waiting ------------------------------------------------------------------------------- */
 
-#define POLL_MOST (24 * 3600 * MP__SECOND)
-
-int mp__poll_time(mp__moment until)
-{
-    if (until == MP__NEVER)
-        return -1;
-    int64_t left = until == 0 ? 0 : until - mp__now();
-    if (left <= 0)
-        return 0;
-    if (left > POLL_MOST)
-        left = POLL_MOST;
-    return (int)((left + MP__MS - 1) / MP__MS);
-}
-
 int mp__stream_await(int fd, short events, mp__moment until)
 {
     struct pollfd item = {.fd = fd, .events = events};

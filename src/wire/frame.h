@@ -40,7 +40,4 @@ int mp__stream_await(int fd, short events, mp__moment until);
    because one of `events` has come; else a code. A connection that was reset is -EPIPE. */
 int mp__stream_retry(int fd, short events);
 
-/* Milliseconds for poll until `until`, rounded up, at most a day; -1: for ever. */
-int mp__poll_time(mp__moment until);
-
 #endif

@@ -14,7 +14,8 @@ enum mp__handshake_part {
 enum { MP__HANDSHAKE_MOST = 256 }; /* bytes of a message of it */
 
 struct mp__handshake {
-    int fd; /* a stream socket or a pipe's two ends in turn; blocking or not */
+    int fd; /* a stream socket, blocking or not; of what is none, a read may wait */
+    bool is_socket;
     const void *key;
     size_t key_size;
     enum mp__handshake_part part;
@@ -23,6 +24,7 @@ struct mp__handshake {
     size_t challenge_size;
     unsigned char in[4 + MP__HANDSHAKE_MOST]; /* of the message under way */
     size_t have;
+    const char *why; /* after MP_EAUTH, in words */
 };
 
 /* The key is borrowed until the end. */
@@ -30,10 +32,18 @@ void mp__handshake_begin(struct mp__handshake *h, int fd, enum mp__handshake_par
                          const void *key, size_t n);
 
 /* Goes on as far as it can without waiting, and takes no byte beyond the last message: 1 it is
-   done, 0 there must be something to read first. MP_EAUTH: the keys differ, or what came is no part
-   of this protocol (the other side has been told, if it was this one that found out); MP_EEOF; a
-   code of the system's. Not reported. */
+   done, 0 there must be something to read first. MP_EAUTH: the keys differ, or a message is none of
+   this protocol (the other side has been told, if this one judged its answer); MP_EOVERFLOW: a
+   length that no message of it has; MP_EEOF: the other side hung up; a code of the system's. Not
+   reported. What it sends is less than any buffer of a fresh socket takes: that waits only on a
+   connection which is full already. */
 int mp__handshake_go(struct mp__handshake *h);
+
+/* The same, waiting; 0 at the end, MP_ETIMEOUT. */
+int mp__handshake_run(struct mp__handshake *h, mp__moment until);
+
+/* The other side has shown that it knows the key. */
+bool mp__handshake_is_proven(const struct mp__handshake *h);
 
 /* HMAC: `mac` has room for 32 bytes. Gives the size: 16 or 32. */
 enum mp__digest { MP__MD5, MP__SHA256 };

@@ -83,6 +83,23 @@ mp_obj mp__obj_opaque(const mp_obj items[4], bool is_new)
     return (mp_obj){.type = MP__TYPE_OPAQUE, .reserved = {is_new}, .len = 4, .items = items};
 }
 
+mp_obj mp__obj_proxy(const mp_obj items[MP__PROXY_ITEMS])
+{
+    return (mp_obj){.type = MP_TYPE_PROXY, .len = MP__PROXY_ITEMS, .items = items};
+}
+
+mp_obj mp__obj_token(struct mp__token *token, mp_obj typeid, mp_obj address, mp_obj id)
+{
+    token->state[0] = typeid;
+    token->state[1] = address;
+    token->state[2] = id;
+    token->items[MP__OPAQUE_MODULE] = mp_obj_str(MP__MANAGERS_MODULE);
+    token->items[MP__OPAQUE_NAME] = mp_obj_str("Token");
+    token->items[MP__OPAQUE_ARGS] = mp_obj_tuple(NULL, 0);
+    token->items[MP__OPAQUE_STATE] = mp_obj_tuple(token->state, 3);
+    return mp__obj_opaque(token->items, true);
+}
+
 mp_obj mp_obj_view(mp_obj o)
 {
     o.owned = 0;
@@ -174,6 +191,24 @@ int mp_obj_copy(mp_obj o, mp_obj *out)
     copy.owned = 1;
     *out = copy;
     return 0;
+}
+
+int mp__obj_take(mp_obj *whole, size_t i, mp_obj *out)
+{
+    mp_obj item = whole->items[i];
+    bool in_block = mp__type_is_container(item.type) && item.items != NULL;
+    if (in_block) {
+        const mp_obj *block = whole->items - mp__obj_ahead(whole);
+        mp__obj_set_ahead(&item, (uint32_t)(item.items - block));
+        item.owned = 1;
+        *whole = mp_obj_none();
+        *out = item;
+        return 0;
+    }
+    int rc = mp_obj_copy(item, out);
+    if (rc == 0)
+        mp_obj_free(whole);
+    return rc;
 }
 
 int mp_obj_format(mp_obj *out, const char *format, ...)

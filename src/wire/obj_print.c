@@ -37,12 +37,25 @@ static void opaque_print(FILE *out, const mp_obj *o, unsigned depth)
     }
 }
 
+/* As Python's repr of a proxy, with the object's id as the address. */
+static void proxy_print(FILE *out, const mp_obj *o)
+{
+    const mp_obj *class = &o->items[MP__PROXY_CLASS], *id = &o->items[MP__PROXY_ID];
+    fprintf(out, "<%.*s object, typeid ", (int)class->len, class->s);
+    mp__strn_print(out, o->items[MP__PROXY_TYPEID].s, o->items[MP__PROXY_TYPEID].len);
+    fprintf(out, " at 0x%.*s>", (int)id->len, id->s);
+}
+
 static void container_print(FILE *out, const mp_obj *o, unsigned depth)
 {
     static const char *const open[] = {"[", "(", "{", "{", "frozenset({"};
     static const char *const close[] = {"]", ")", "}", "}", "})"};
     if (o->type == MP__TYPE_OPAQUE) {
         opaque_print(out, o, depth);
+        return;
+    }
+    if (o->type == MP_TYPE_PROXY) {
+        proxy_print(out, o);
         return;
     }
     if (o->len == 0 && (o->type == MP_TYPE_SET || o->type == MP_TYPE_FROZENSET)) {

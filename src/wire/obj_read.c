@@ -17,7 +17,7 @@ static const char *type_name(const mp_obj *o)
 
 const mp_obj *mp_obj_item(mp_obj o, size_t i)
 {
-    if (!mp__type_is_container(o.type) || i >= mp__obj_items(&o))
+    if (!mp__type_is_container(o.type) || o.type == MP_TYPE_PROXY || i >= mp__obj_items(&o))
         return NULL;
     return &o.items[i];
 }

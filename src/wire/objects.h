@@ -19,7 +19,7 @@ enum { MP__TYPE_OPAQUE = 128, MP__TYPE_POISON = 255 };
 
 static inline bool mp__type_is_container(unsigned type)
 {
-    return (type >= MP_TYPE_LIST && type <= MP_TYPE_FROZENSET) || type == MP__TYPE_OPAQUE;
+    return (type >= MP_TYPE_LIST && type <= MP_TYPE_PROXY) || type == MP__TYPE_OPAQUE;
 }
 
 /* How many items stand behind `items`. */
@@ -44,6 +44,31 @@ enum mp__opaque { MP__OPAQUE_MODULE, MP__OPAQUE_NAME, MP__OPAQUE_ARGS, MP__OPAQU
 
 /* A literal of four such items. */
 mp_obj mp__obj_opaque(const mp_obj items[4], bool is_new);
+
+/* A proxy is a container of these: the typeid, the server's address as Python has it, the object's
+   id, a tuple of method names or None, and the class by which Python makes a proxy of it. */
+enum mp__proxy_item {
+    MP__PROXY_TYPEID,
+    MP__PROXY_ADDRESS,
+    MP__PROXY_ID,
+    MP__PROXY_EXPOSED,
+    MP__PROXY_MODULE,
+    MP__PROXY_CLASS,
+    MP__PROXY_ITEMS
+};
+#define MP__MANAGERS_MODULE "multiprocessing.managers"
+
+/* A literal of such items. */
+mp_obj mp__obj_proxy(const mp_obj items[MP__PROXY_ITEMS]);
+/* multiprocessing.managers.Token(typeid, address, id), as a literal in the memory given. */
+struct mp__token {
+    mp_obj state[3], items[4];
+};
+mp_obj mp__obj_token(struct mp__token *token, mp_obj typeid, mp_obj address, mp_obj id);
+
+/* Makes item i of an owned container an owned object of its own, and gives the rest back, without
+   copying what is a container; *whole is None then. -ENOMEM, reported: nothing has changed. */
+int mp__obj_take(mp_obj *whole, size_t i, mp_obj *out);
 
 /* ---- pickles (pickle_write.c, pickle_read.c) ---------------------------------------------- */
 

@@ -75,7 +75,7 @@ static int call_container(struct mp__reader *r, unsigned type, const mp_obj *arg
     mp_obj o;
     int rc = mp__vessel_make(r, type, NULL, 0, &o);
     if (rc == 0 && n == 1 && mp__type_is_container(args->type) && args->type != MP_TYPE_DICT &&
-        args->type != MP__TYPE_OPAQUE) {
+        args->type != MP_TYPE_PROXY && args->type != MP__TYPE_OPAQUE) {
         struct mp__vessel *vessel = mp__vessel_at(r, &o), *of = mp__vessel_at(r, args);
         vessel->first = of->first;
         vessel->count = vessel->room = of->count;
@@ -142,6 +142,78 @@ static int call_known(struct mp__reader *r, const mp_obj *name, const mp_obj *ar
     return rc;
 }
 
+/* ---- proxies ------------------------------------------------------------------------------ */
+
+static bool is_managers(const struct mp__reader *r, const mp_obj *name, const char *expected)
+{
+    return text_is(r, &name[0], MP__MANAGERS_MODULE) && text_is(r, &name[1], expected);
+}
+
+/* The items of an opaque object, or NULL if it is something else. */
+static const mp_obj *opaque_cells(struct mp__reader *r, const mp_obj *o)
+{
+    return o->type == MP__TYPE_OPAQUE ? mp__cells_of(r, mp__vessel_at(r, o)) : NULL;
+}
+
+static bool is_str_tuple(struct mp__reader *r, const mp_obj *o)
+{
+    if (o->type != MP_TYPE_TUPLE)
+        return false;
+    const struct mp__vessel *tuple = mp__vessel_at(r, o);
+    for (uint32_t i = 0; i < tuple->count; i++)
+        if (mp__cells_of(r, tuple)[i].type != MP_TYPE_STR)
+            return false;
+    return true;
+}
+
+/* A str, bytes, or (host, port). */
+static bool is_address(struct mp__reader *r, const mp_obj *o)
+{
+    if (o->type == MP_TYPE_STR || o->type == MP_TYPE_BYTES)
+        return true;
+    if (o->type != MP_TYPE_TUPLE || mp__vessel_at(r, o)->count != 2)
+        return false;
+    const mp_obj *pair = mp__cells_of(r, mp__vessel_at(r, o));
+    return pair[0].type == MP_TYPE_STR && pair[1].type == MP_TYPE_INT;
+}
+
+static mp_obj exposed_of(struct mp__reader *r, const mp_obj *kwds)
+{
+    const struct mp__vessel *dict = mp__vessel_at(r, kwds);
+    const mp_obj *cells = mp__cells_of(r, dict);
+    for (uint32_t i = 0; i + 1 < dict->count; i += 2)
+        if (cells[i].type == MP_TYPE_STR && text_is(r, &cells[i], "exposed") &&
+            is_str_tuple(r, &cells[i + 1]))
+            return cells[i + 1];
+    return mp_obj_none();
+}
+
+/* RebuildProxy(class, token, serializer, kwds) */
+static int call_rebuild_proxy(struct mp__reader *r, const struct mp__vessel *args)
+{
+    mp_obj o, items[MP__PROXY_ITEMS], given[4];
+    if (args->count != 4)
+        return mp__broken("a proxy of %u parts", (unsigned)args->count);
+    memcpy(given, mp__cells_of(r, args), sizeof given);
+    const mp_obj *class = opaque_cells(r, &given[0]), *token = opaque_cells(r, &given[1]);
+    if (class == NULL || token == NULL || !is_managers(r, token, "Token") ||
+        token[MP__OPAQUE_STATE].type != MP_TYPE_TUPLE || given[3].type != MP_TYPE_DICT)
+        return mp__broken("a proxy of other parts");
+    const struct mp__vessel *state = mp__vessel_at(r, &token[MP__OPAQUE_STATE]);
+    const mp_obj *of = mp__cells_of(r, state);
+    if (state->count != 3 || of[0].type != MP_TYPE_STR || !is_address(r, &of[1]) ||
+        of[2].type != MP_TYPE_STR)
+        return mp__broken("a Token of other parts");
+    items[MP__PROXY_TYPEID] = of[0];
+    items[MP__PROXY_ADDRESS] = of[1];
+    items[MP__PROXY_ID] = of[2];
+    items[MP__PROXY_EXPOSED] = exposed_of(r, &given[3]);
+    items[MP__PROXY_MODULE] = class[MP__OPAQUE_MODULE];
+    items[MP__PROXY_CLASS] = class[MP__OPAQUE_NAME];
+    int rc = mp__vessel_make(r, MP_TYPE_PROXY, items, MP__PROXY_ITEMS, &o);
+    return rc == 0 ? mp__reader_push(r, o) : rc;
+}
+
 /* ---- all others --------------------------------------------------------------------------- */
 
 static int refuse(const struct mp__reader *r, const mp_obj *name)
@@ -153,7 +225,7 @@ static int refuse(const struct mp__reader *r, const mp_obj *name)
 static int push_call(struct mp__reader *r, const mp_obj *name, mp_obj args, bool is_new)
 {
     mp_obj o, items[4] = {name[0], name[1], args, mp_obj_none()};
-    if ((r->flags & MP__PICKLE_OPAQUE) == 0)
+    if ((r->flags & MP__PICKLE_OPAQUE) == 0 && !is_managers(r, name, "Token"))
         return refuse(r, name);
     int rc = mp__vessel_make(r, MP__TYPE_OPAQUE, items, 4, &o);
     if (rc != 0)
@@ -176,6 +248,8 @@ int mp__read_reduce(struct mp__reader *r, uint8_t op)
     const struct mp__vessel *tuple = mp__vessel_at(r, &args);
     mp_obj first[2];
     size_t n = tuple->count;
+    if (is_managers(r, name, "RebuildProxy"))
+        return call_rebuild_proxy(r, tuple);
     if (n > 0)
         memcpy(first, mp__cells_of(r, tuple), (n < 2 ? n : 2) * sizeof(mp_obj));
     rc = call_known(r, name, first, n);
@@ -223,7 +297,7 @@ int mp__read_build(struct mp__reader *r, uint8_t op)
     if (values[0].type != MP__TYPE_OPAQUE)
         return mp__broken("state for plain data");
     mp_obj *cells = mp__cells_of(r, mp__vessel_at(r, &values[0]));
-    if ((r->flags & MP__PICKLE_OPAQUE) == 0)
+    if ((r->flags & MP__PICKLE_OPAQUE) == 0 && !is_managers(r, cells, "Token"))
         return refuse(r, cells);
     cells[MP__OPAQUE_STATE] = values[1];
     return 0;

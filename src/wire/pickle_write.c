@@ -370,6 +370,49 @@ static void opaque_write(struct writer *w, const mp_obj *o)
     }
 }
 
+/* RebuildProxy(class, Token(typeid, address, id), "pickle", {"exposed": names}), as its parts. */
+struct proxy_call {
+    mp_obj items[4], args[4], class[4], exposed[2];
+    struct mp__token token;
+};
+
+static mp_obj proxy_call(struct proxy_call *call, const mp_obj *o)
+{
+    const mp_obj *of = o->items, none = mp_obj_none();
+    bool has_names = of[MP__PROXY_EXPOSED].type != MP_TYPE_NONE;
+    call->exposed[0] = mp_obj_str("exposed");
+    call->exposed[1] = of[MP__PROXY_EXPOSED];
+    call->class[MP__OPAQUE_MODULE] = of[MP__PROXY_MODULE];
+    call->class[MP__OPAQUE_NAME] = of[MP__PROXY_CLASS];
+    call->class[MP__OPAQUE_ARGS] = call->class[MP__OPAQUE_STATE] = none;
+    call->args[0] = mp__obj_opaque(call->class, false);
+    call->args[1] =
+        mp__obj_token(&call->token, of[MP__PROXY_TYPEID], of[MP__PROXY_ADDRESS], of[MP__PROXY_ID]);
+    call->args[2] = mp_obj_str("pickle");
+    call->args[3] = mp_obj_dict(call->exposed, has_names);
+    call->items[MP__OPAQUE_MODULE] = mp_obj_str(MP__MANAGERS_MODULE);
+    call->items[MP__OPAQUE_NAME] = mp_obj_str("RebuildProxy");
+    call->items[MP__OPAQUE_ARGS] = mp_obj_tuple(call->args, 4);
+    call->items[MP__OPAQUE_STATE] = none;
+    return mp__obj_opaque(call->items, false);
+}
+
+static int proxy_size(const struct writer *w, const mp_obj *o, unsigned depth, size_t *size)
+{
+    struct proxy_call call;
+    struct writer all = *w;
+    all.flags |= MP__PICKLE_OPAQUE;
+    mp_obj tree = proxy_call(&call, o);
+    return tree_size(&all, &tree, depth, size);
+}
+
+static void proxy_write(struct writer *w, const mp_obj *o)
+{
+    struct proxy_call call;
+    mp_obj tree = proxy_call(&call, o);
+    tree_write(w, &tree);
+}
+
 /* ---- the tree ----------------------------------------------------------------------------- */
 
 static int tree_size(const struct writer *w, const mp_obj *o, unsigned depth, size_t *size)
@@ -393,6 +436,8 @@ static int tree_size(const struct writer *w, const mp_obj *o, unsigned depth, si
         return handle_size(w, o, size);
     case MP__TYPE_OPAQUE:
         return opaque_size(w, o, depth, size);
+    case MP_TYPE_PROXY:
+        return proxy_size(w, o, depth, size);
     case MP__TYPE_POISON:
         return mp__failf(MP_EOVERFLOW, "an int above INT64_MAX");
     default:
@@ -428,6 +473,9 @@ static void tree_write(struct writer *w, const mp_obj *o)
         break;
     case MP__TYPE_OPAQUE:
         opaque_write(w, o);
+        break;
+    case MP_TYPE_PROXY:
+        proxy_write(w, o);
         break;
     default:
         container_write(w, o);

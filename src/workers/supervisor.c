@@ -125,6 +125,7 @@ static void worker_ended(struct supervisor *s, uint32_t w, int code)
     enum mp__board_state state = mp__board_state(s->board);
     struct mp__death death = {
         .pid = mp_process_pid(s->process[w]), .end = code, .is_end = state >= MP__BOARD_ENDING};
+    mp__log(MP_LOG_DEBUG, "cleaning up worker %u", w);
     mp_process_destroy(s->process[w]);
     s->process[w] = NULL;
     s->alive--;
@@ -176,6 +177,7 @@ static int worker_start(struct supervisor *s, uint32_t w)
     s->process[w] = p;
     s->alive++;
     atomic_store(&worker->pid, mp_process_pid(p));
+    mp__log(MP_LOG_DEBUG, "added worker");
     return 0;
 }
 

@@ -369,7 +369,8 @@ int mp__worker_main(void *arg)
     if (!worker_begin(&p))
         return 1;
     uint32_t index = atomic_load(&p.me->task); /* what the one before it left */
-    for (uint32_t n = 0; limit == 0 || n < limit; n++) {
+    uint32_t n = 0;
+    for (; limit == 0 || n < limit; n++) {
         if (index == 0)
             index = task_await(&p);
         if (index == 0)
@@ -379,5 +380,6 @@ int mp__worker_main(void *arg)
     }
     atomic_store(&p.me->state, MP__WORKER_LEAVES);
     mp__step("worker.leaves");
+    mp__log(MP_LOG_DEBUG, "worker exiting after %u tasks", n);
     return 0;
 }

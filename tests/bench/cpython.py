@@ -321,6 +321,8 @@ def measure_team(name, members, place, pinning, seconds):
         return team.time(queue_body(team.members, bytes(64), 0), seconds)
     if name == "queue_16_65536":
         return team.time(queue_body(team.members, bytes(65536), 16), seconds)
+    if name == "manager_clients":
+        return measure_clients(team, seconds)
     if name.startswith("queue_"):
         return team.time(queue_body(team.members, bytes(int(name.partition("_")[2]))), seconds)
     sys.exit(f"cpython.py: what is {name}?")
@@ -406,7 +408,78 @@ def measure_pool(what, pinning, seconds):
     sys.exit(f"cpython.py: what is pool_{what}?")
 
 
+def pin_server(cpu):
+    if cpu is not None:
+        cpus = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cpus[cpu % len(cpus)]})
+
+
+def a_manager(**options):
+    from multiprocessing.managers import SyncManager  # here: it makes every fork dearer
+
+    return SyncManager(ctx=mp, **options)
+
+
+def start_manager(cpu=None):
+    manager = a_manager()
+    manager.start(pin_server, (cpu,))
+    return manager
+
+
+def manager_calls(what, manager, answers):
+    def get(n):
+        for _ in range(n):
+            answers["answer"]
+
+    def set_(n):
+        for _ in range(n):
+            answers["answer"] = 42
+
+    def connect(n):
+        for _ in range(n):
+            a_manager(address=manager.address).connect()
+
+    def make(n):
+        for _ in range(n):
+            manager.dict()
+
+    return {"get": get, "set": set_, "connect": connect, "dict": make}[what]
+
+
+def manager_lives(n):
+    for _ in range(n):
+        with start_manager():
+            pass
+
+
+def measure_manager(what, pinning, seconds):
+    what, _, where = what.partition("_")
+    if what == "life":
+        return alone(manager_lives, seconds, "free")
+    pinned = pinning == "pinned" and where != "free"
+    with start_manager({"next": 1, "same": 0}[where] if pinned else None) as manager:
+        answers = manager.dict(answer=42)
+        return alone(manager_calls(what, manager, answers), seconds, pinning if pinned else "free")
+
+
+def measure_clients(team, seconds):
+    with start_manager() as manager:
+        answers = manager.dict(answer=42)
+
+        def body(team, index):
+            done = 0
+            while not team.over.value:
+                answers["answer"]
+                answers["answer"] = 42
+                done += 2
+            return done
+
+        return team.time(body, seconds)
+
+
 def measure_alone(name, pinning, seconds):
+    if name.startswith("manager_"):
+        return measure_manager(name[len("manager_"):], pinning, seconds)
     if name.startswith("pool_"):
         return measure_pool(name[len("pool_"):], pinning, seconds)
     if name.startswith("pickle_"):

@@ -202,6 +202,12 @@ static void argument_render(const char *pattern, const struct place *place, char
     }
 }
 
+static bool is_skip(const struct example *example, const struct output *output)
+{
+    return example->may_skip && output->ended && WIFEXITED(output->status) &&
+           WEXITSTATUS(output->status) == EXIT_SKIPPED;
+}
+
 /* Runs the program once with the row's arguments, and judges the run. */
 static bool run_check(const struct example *example, char *program, int run,
                       const struct place *place)
@@ -219,6 +225,10 @@ static bool run_check(const struct example *example, char *program, int run,
     if (!program_run(argv, DEADLINE_SECONDS, &output)) {
         printf("%s cannot be started: %s\n", program, strerror(errno));
         return false;
+    }
+    if (is_skip(example, &output)) {
+        (void)fputs(output.noise, stdout);
+        exit(EXIT_SKIPPED);
     }
     output.place = *place;
     verdict = judge(example, &output);

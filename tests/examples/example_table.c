@@ -105,6 +105,12 @@ const struct example examples[] = {
         .runs = 50,
     },
     {
+        .id = "module.09",
+        .expected = "{1: '1', '2': 2, 0.25: None}\n"
+                    "[9, 8, 7, 6, 5, 4, 3, 2, 1, 0]\n",
+        .runs = 20,
+    },
+    {
         .id = "module.10",
         .rule = RULE_LINES,
         .expected = "Worker: 0\n"
@@ -227,6 +233,14 @@ const struct example examples[] = {
     {
         .id = "tutorial.07",
         .expected = "[1, 4, 9]\n",
+        .runs = 20,
+    },
+    {
+        .id = "tutorial.08",
+        .expected = "[0, 1, 4, 9, 16, 25, 36, 49, 64, 81]\n"
+                    "<ListProxy object, typeid 'list' at 0x@hex>\n"
+                    "16\n"
+                    "[4, 9, 16]\n",
         .runs = 20,
     },
     {
@@ -416,6 +430,11 @@ const struct example examples[] = {
         .runs = 20,
     },
     {
+        .id = "quick_guide.13",
+        .expected = "[1, 2, 3, 'New item']\n",
+        .runs = 20,
+    },
+    {
         .id = "quick_guide.14",
         .expected = "Accessing resource\n"
                     "Accessing resource\n"
@@ -450,6 +469,14 @@ const struct example examples[] = {
         .also_means = "the worker that was killed is not the one that counted again",
         .status = 1,
         .runs = 20,
+    },
+    {
+        .id = "beyond.04",
+        .expected = "The producer's account is the same: "
+                    "('account', 5050, 'bread cheese wine', 14.75)\n"
+                    "105 items came through the queue\n",
+        .may_skip = true,
+        .runs = 5,
     },
 };
 

@@ -27,6 +27,7 @@
 #define LINES_MAX 512
 #define ORDERS_MAX 8
 #define ARGUMENTS_MAX 8
+#define EXIT_SKIPPED 77
 
 /* What a scene has made that has a number. */
 struct place {
@@ -82,7 +83,8 @@ struct example {
     double max_seconds; /* 0: no limit */
     size_t at_once;     /* so many lines are printed in each turn of turn_seconds; 0: not asked */
     double turn_seconds;
-    int runs; /* how often the program is run, 0 for once */
+    int runs;      /* how often the program is run, 0 for once */
+    bool may_skip; /* it may end with EXIT_SKIPPED where what it needs is not there */
 };
 
 struct verdict {

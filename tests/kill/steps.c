@@ -314,6 +314,12 @@ static void test_workers(void **state)
     steps_run_all(steps_workers, steps_workers_count);
 }
 
+static void test_named(void **state)
+{
+    (void)state;
+    steps_run_all(steps_named, steps_named_count);
+}
+
 static void test_every_step_killed_somebody(void **state)
 {
     (void)state;
@@ -340,6 +346,7 @@ int main(void)
         support_test("processes", test_processes),
         support_test("queue", test_queue),
         support_test("workers", test_workers),
+        support_test("named", test_named),
         support_test("every step killed somebody", test_every_step_killed_somebody),
     };
     steps_stage = kill_shared(sizeof *steps_stage);

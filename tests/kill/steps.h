@@ -68,8 +68,8 @@ void steps_await(int flag);
 void steps_slots_are_free(void);
 
 extern const struct scenario steps_locks[], steps_waits[], steps_memory[], steps_processes[],
-    steps_queue[], steps_workers[];
+    steps_queue[], steps_workers[], steps_named[];
 extern const size_t steps_locks_count, steps_waits_count, steps_memory_count, steps_processes_count,
-    steps_queue_count, steps_workers_count;
+    steps_queue_count, steps_workers_count, steps_named_count;
 
 #endif

@@ -1,4 +1,4 @@
-/* Python's TestIgnoreEINTR: receiving and sending that signals interrupt. */
+/* Python's TestIgnoreEINTR: receiving, sending and accepting that signals interrupt. */
 #include "parity.h"
 
 #include <mp/connection.h>
@@ -79,11 +79,56 @@ static void test_ignore(void **state)
     mp_connection_destroy(task.conn);
 }
 
+static int accept_once(void *arg)
+{
+    const struct task *task = arg;
+    struct sigaction action = {.sa_handler = count_signal};
+    mp_listener *l;
+    mp_connection *a;
+    check(sigaction(SIGUSR1, &action, NULL) == 0);
+    assert_mp_result(mp_listener_create(&l, NULL, NULL), 0);
+    assert_mp_result(mp_connection_send(task->conn, MP(mp_listener_address(l))), 0);
+    assert_mp_result(mp_listener_accept(l, &a, MP_FOREVER), 0);
+    check(signals_seen >= 1);
+    assert_mp_result(mp_connection_send(a, MP("welcome")), 0);
+    mp_connection_destroy(a);
+    mp_listener_destroy(l);
+    return 0;
+}
+
+static void test_ignore_listener(void **state)
+{
+    (void)state;
+    mp_connection *conn, *client;
+    struct task task = {0};
+    mp_obj address, object;
+    const char *where;
+    assert_mp_result(mp_pipe(&conn, &task.conn, true), 0);
+    mp_process *p = start_process(accept_once, &task, sizeof task);
+    assert_mp_result(mp_connection_recv(conn, &address), 0);
+    for (int i = 0; i < 3; i++) {
+        interrupt_sleeper(p); /* in accept */
+        mp_sleep(0.02);
+    }
+    assert_mp_result(mp_obj_as_str(address, &where, NULL), 0);
+    assert_mp_result(mp_client(&client, where, NULL, MP_FOREVER), 0);
+    assert_mp_result(mp_connection_recv(client, &object), 0);
+    check(mp_obj_equal(object, MP("welcome")));
+    mp_obj_free(&object);
+    mp_obj_free(&address);
+    finish_process_with(p, 0);
+    mp_connection_destroy(client);
+    mp_connection_destroy(conn);
+    mp_connection_destroy(task.conn);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         support_test("TestIgnoreEINTR.test_ignore: recv and a blocked send go on after signals",
                      test_ignore),
+        support_test("TestIgnoreEINTR.test_ignore_listener: accept goes on after signals",
+                     test_ignore_listener),
     };
     return support_run_processes("TestIgnoreEINTR", tests);
 }

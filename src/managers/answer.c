@@ -1,0 +1,115 @@
+/* What a server's answer means to the caller: a value, a proxy, or somebody's failure as a code. */
+#include "managers/hub.h"
+#include "managers/server.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool is_kind(const mp_obj *answer, const char *kind)
+{
+    return strcmp(answer->items[0].s, kind) == 0;
+}
+
+/* "KeyError: 'k'", "IndexError: list index out of range", "Empty". */
+static int exception_report(const mp_obj *exception)
+{
+    char text[512];
+    const mp_obj *name = &exception->items[MP__OPAQUE_NAME];
+    const mp_obj *args = &exception->items[MP__OPAQUE_ARGS];
+    int code = mp__exception_code(exception), n = (int)(name->len < 200 ? name->len : 200);
+    char *said = NULL;
+    if (args->type == MP_TYPE_TUPLE && args->len == 1 && args->items[0].type == MP_TYPE_STR &&
+        code != MP_EKEY)
+        snprintf(text, sizeof text, "%.*s: %s", n, name->s, args->items[0].s);
+    else if (args->type == MP_TYPE_TUPLE && args->len > 0 &&
+             (said = mp_obj_repr(args->len == 1 ? args->items[0] : *args)) != NULL)
+        snprintf(text, sizeof text, "%.*s: %s", n, name->s, said);
+    else
+        snprintf(text, sizeof text, "%.*s", n, name->s);
+    free(said);
+    return mp__failf(code, "%s", text);
+}
+
+static int code_report(const mp_obj *value)
+{
+    if (value->type != MP_TYPE_TUPLE || value->len != 2 || value->items[0].type != MP_TYPE_INT ||
+        value->items[0].i >= 0 || value->items[0].i < MP_ERROR_FIRST_ ||
+        value->items[1].type != MP_TYPE_STR)
+        return mp__failf(MP_EREMOTE, "the server's answer is none of the protocol");
+    return mp__failf((int)value->items[0].i, "%s", value->items[1].s);
+}
+
+static int text_report(const mp_obj *value)
+{
+    const char *text = value->type == MP_TYPE_STR ? value->s : "";
+    /* of a long one the end says what happened */
+    size_t n = strlen(text), most = 400;
+    return mp__failf(MP_EREMOTE, "%s", n > most ? text + n - most : text);
+}
+
+/* (names, Token) as an object that stands for a proxy; its reference waits for that proxy. */
+static int proxy_take(struct mp__hub *hub, const mp_obj *value, mp_obj *out)
+{
+    if (value->type != MP_TYPE_TUPLE || value->len != 2 ||
+        value->items[1].type != MP__TYPE_OPAQUE ||
+        value->items[1].items[MP__OPAQUE_STATE].type != MP_TYPE_TUPLE ||
+        value->items[1].items[MP__OPAQUE_STATE].len != 3)
+        return mp__failf(MP_EREMOTE, "the server's answer is none of the protocol");
+    const mp_obj *token = value->items[1].items[MP__OPAQUE_STATE].items;
+    if (token[0].type != MP_TYPE_STR || token[2].type != MP_TYPE_STR)
+        return mp__failf(MP_EREMOTE, "the server's answer is none of the protocol");
+    if (out == NULL) {
+        mp__hub_drop(hub, &token[2]);
+        return 0;
+    }
+    mp_obj parts[MP__PROXY_ITEMS];
+    mp__proxy_parts(parts, token[0].s, hub->address_obj, token[2], value->items[0]);
+    int rc = mp_obj_copy(mp__obj_proxy(parts), out);
+    if (rc == 0)
+        mp__claim_add(hub, &token[2]);
+    else
+        mp__hub_drop(hub, &token[2]);
+    return rc;
+}
+
+static bool holds_opaque(const mp_obj *o)
+{
+    if (!mp__type_is_container(o->type) || o->type == MP__TYPE_OPAQUE)
+        return o->type == MP__TYPE_OPAQUE;
+    size_t n = mp__obj_items(o);
+    for (size_t i = 0; i < n; i++)
+        if (holds_opaque(&o->items[i]))
+            return true;
+    return false;
+}
+
+static int value_take(mp_obj *answer, mp_obj *out)
+{
+    if (out == NULL)
+        return 0;
+    if (mp__type_is_container(answer->items[1].type) && holds_opaque(&answer->items[1]))
+        return mp__failf(MP_EPICKLE, "the answer holds an object of a class of Python's");
+    return mp__obj_take(answer, 1, out);
+}
+
+int mp__answer_take(struct mp__hub *hub, mp_obj *answer, mp_obj *out)
+{
+    const mp_obj *value = &answer->items[1];
+    int rc;
+    if (is_kind(answer, "#RETURN")) {
+        rc = value_take(answer, out);
+    } else if (is_kind(answer, "#RECOVERED")) {
+        rc = value_take(answer, out);
+        rc = rc == 0 ? MP_RECOVERED : rc;
+    } else if (is_kind(answer, "#PROXY")) {
+        rc = proxy_take(hub, value, out);
+    } else if (is_kind(answer, "#CODE")) {
+        rc = code_report(value);
+    } else if (is_kind(answer, "#ERROR") && value->type == MP__TYPE_OPAQUE) {
+        rc = exception_report(value);
+    } else {
+        rc = text_report(value);
+    }
+    mp_obj_free(answer);
+    return rc;
+}

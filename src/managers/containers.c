@@ -1,0 +1,72 @@
+/* What the container types share: their arguments and their answers.
+ *
+ * How it works
+ *   An answer that cannot be a view of one stored object is an array of views, in the one block
+ *   that the server frees when the answer has been sent.
+ */
+#include "managers/containers.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+int mp__call_plain(const struct mp__call *call, size_t least, size_t most)
+{
+    if (call->kwargs.len > 0)
+        return mp__failf(MP_ETYPE, "the method takes no keyword arguments");
+    return mp__call_expects(call, least, most);
+}
+
+int mp__call_keywords(const struct mp__call *call, const char *const *names, size_t n)
+{
+    for (size_t i = 0; i < call->kwargs.len; i++) {
+        const mp_obj *key = &call->kwargs.items[2 * i];
+        size_t at = 0;
+        while (at < n &&
+               (key->len != strlen(names[at]) || memcmp(key->s, names[at], key->len) != 0))
+            at++;
+        if (at == n)
+            return mp__failf(MP_ETYPE, "got an unexpected keyword argument '%.*s'", (int)key->len,
+                             key->s);
+        if (at < call->args.len)
+            return mp__failf(MP_ETYPE, "got multiple values for argument '%s'", names[at]);
+    }
+    return 0;
+}
+
+int mp__answer_repr(struct mp__call *call, mp_obj o)
+{
+    char *text = mp_obj_repr(o);
+    if (text == NULL)
+        return -ENOMEM;
+    call->value = mp_obj_str(text);
+    call->value.s = text; /* its own, though it were empty */
+    call->value.owned = 1;
+    return 0;
+}
+
+mp_obj *mp__answer_room(struct mp__call *call, size_t n)
+{
+    size_t size;
+    if (mp__size_mul(n, sizeof(mp_obj), &size) && size < SIZE_MAX)
+        call->scratch = malloc(size + 1);
+    if (call->scratch == NULL)
+        mp__fail(-ENOMEM);
+    return call->scratch;
+}
+
+void mp__answer_iter(struct mp__call *call, mp_obj *room, size_t n)
+{
+    room[MP__OPAQUE_MODULE] = mp_obj_str("builtins");
+    room[MP__OPAQUE_NAME] = mp_obj_str("iter");
+    room[MP__OPAQUE_ARGS] = mp_obj_tuple(room + 4, 1);
+    room[MP__OPAQUE_STATE] = mp_obj_none();
+    room[4] = mp_obj_list(room + MP__ITER_ROOM, n);
+    call->value = mp__obj_opaque(room, false);
+}
+
+int mp__unsupported(const char *op, const char *left, const char *right)
+{
+    return mp__failf(MP_ETYPE, "unsupported operand type(s) for %s: '%s' and '%s'", op, left,
+                     right);
+}

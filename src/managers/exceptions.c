@@ -1,0 +1,100 @@
+/* Codes as the exceptions that Python's clients expect, and exceptions as codes. */
+#include "managers/server.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+static const struct {
+    int code;
+    const char *module, *name;
+} known[] = {
+    /* the first of a code is the one that is sent */
+    {MP_EKEY, "builtins", "KeyError"},
+    {MP_EINDEX, "builtins", "IndexError"},
+    {MP_EINVAL, "builtins", "ValueError"},
+    {MP_ETYPE, "builtins", "TypeError"},
+    {MP_EATTR, "builtins", "AttributeError"},
+    {MP_ESTATE, "builtins", "RuntimeError"},
+    {MP_ESTATE, "builtins", "AssertionError"},
+    {MP_EOVERFLOW, "builtins", "OverflowError"},
+    {MP_EEMPTY, "queue", "Empty"},
+    {MP_EEMPTY, "_queue", "Empty"},
+    {MP_EFULL, "queue", "Full"},
+    {MP_EFULL, "_queue", "Full"},
+    {MP_ECLOSED, "queue", "ShutDown"},
+    {MP_EBROKEN, "threading", "BrokenBarrierError"},
+    {MP_EEOF, "builtins", "StopIteration"},
+    {MP_EEOF, "builtins", "EOFError"},
+    {MP_ETIMEOUT, "multiprocessing.context", "TimeoutError"},
+    {MP_ETIMEOUT, "builtins", "TimeoutError"},
+    {MP_EDEADLINE, "multiprocessing.context", "TimeoutError"},
+    {MP_EAUTH, "multiprocessing.context", "AuthenticationError"},
+    {MP_ETOOSHORT, "multiprocessing.context", "BufferTooShort"},
+    {MP_EPICKLE, "_pickle", "PicklingError"},
+    {MP_EPICKLE, "_pickle", "UnpicklingError"},
+    {MP_EPICKLE, "pickle", "PicklingError"},
+    {MP_ECANCELLED, "concurrent.futures._base", "CancelledError"},
+    {MP_EDIED, "concurrent.futures.process", "BrokenProcessPool"},
+    {MP_EBROKENPOOL, "concurrent.futures.process", "BrokenProcessPool"},
+    {-ENOMEM, "builtins", "MemoryError"},
+    {-EPIPE, "builtins", "BrokenPipeError"},
+    {-ENOENT, "builtins", "FileNotFoundError"},
+    {-EEXIST, "builtins", "FileExistsError"},
+    {-EACCES, "builtins", "PermissionError"},
+    {-ECONNREFUSED, "builtins", "ConnectionRefusedError"},
+    {-ECONNRESET, "builtins", "ConnectionResetError"},
+    {-EAGAIN, "builtins", "BlockingIOError"},
+};
+
+enum { KNOWN = sizeof known / sizeof known[0] };
+
+static bool is_errno(int code)
+{
+    return code < 0 && code > -4096;
+}
+
+mp_obj mp__exception_of(struct mp__exception *exception, int code, const mp_obj *value)
+{
+    size_t i = 0, n = 1;
+    while (i < KNOWN && known[i].code != code)
+        i++;
+    bool found = i < KNOWN;
+    const char *name = found ? known[i].name : is_errno(code) ? "OSError" : "Exception";
+    exception->args[0] = mp_obj_view(*value);
+    if (is_errno(code) && code != -ENOMEM) {
+        exception->args[0] = mp_obj_int(-code);
+        exception->args[1] = mp_obj_str(mp_strerror(code));
+        n = 2;
+    } else if (value->type == MP_TYPE_STR && value->len == 0 && code != MP_EKEY) {
+        n = 0;
+    }
+    exception->items[MP__OPAQUE_MODULE] = mp_obj_str(found ? known[i].module : "builtins");
+    exception->items[MP__OPAQUE_NAME] = mp_obj_str(name);
+    exception->items[MP__OPAQUE_ARGS] = mp_obj_tuple(exception->args, n);
+    exception->items[MP__OPAQUE_STATE] = mp_obj_none();
+    return mp__obj_opaque(exception->items, false);
+}
+
+static bool text_is(const mp_obj *text, const char *expected)
+{
+    return text->len == strlen(expected) && memcmp(text->s, expected, text->len) == 0;
+}
+
+int mp__exception_code(const mp_obj *exception)
+{
+    const mp_obj *items = exception->items, *args = &items[MP__OPAQUE_ARGS];
+    const mp_obj *first = args->type == MP_TYPE_TUPLE && args->len >= 2 ? &args->items[0] : NULL;
+    bool has_number =
+        first != NULL && first->type == MP_TYPE_INT && first->i > 0 && first->i < 4096;
+    size_t i = 0;
+    while (i < KNOWN && !(text_is(&items[MP__OPAQUE_MODULE], known[i].module) &&
+                          text_is(&items[MP__OPAQUE_NAME], known[i].name)))
+        i++;
+    bool is_system = i == KNOWN ? text_is(&items[MP__OPAQUE_NAME], "OSError") ||
+                                      strstr(items[MP__OPAQUE_NAME].s, "Error") != NULL
+                                : is_errno(known[i].code);
+    if (has_number && is_system && text_is(&items[MP__OPAQUE_MODULE], "builtins"))
+        return -(int)first->i;
+    return i < KNOWN ? known[i].code : MP_EREMOTE;
+}

@@ -1,0 +1,404 @@
+/* Hubs: finding and making them, their sessions, commands and calls, and what a fork does to them.
+ *
+ * Globals: the list of hubs with its lock, and the lock that forks wait for.
+ */
+#include "managers/hub.h"
+
+#include "managers/server.h"
+#include "memory/memory.h"
+#include "process/process.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ADOPT_TIME MP__SECOND
+
+struct mp__claim {
+    struct mp__claim *next;
+    char id[];
+};
+
+static struct mp__hub *hubs;
+static pthread_mutex_t hubs_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_rwlock_t forks_lock = PTHREAD_RWLOCK_INITIALIZER;
+static pthread_once_t forks_once = PTHREAD_ONCE_INIT;
+
+void mp__hubs_lock(void)
+{
+    pthread_mutex_lock(&hubs_lock);
+}
+
+void mp__hubs_unlock(void)
+{
+    pthread_mutex_unlock(&hubs_lock);
+}
+
+void mp__forks_hold(void)
+{
+    pthread_rwlock_rdlock(&forks_lock);
+}
+
+void mp__forks_give(void)
+{
+    pthread_rwlock_unlock(&forks_lock);
+}
+
+/* ---- forks ---------------------------------------------------------------------------------- */
+
+static void fork_prepare(void)
+{
+    pthread_rwlock_wrlock(&forks_lock);
+    pthread_mutex_lock(&hubs_lock);
+}
+
+static void fork_parent(void)
+{
+    pthread_mutex_unlock(&hubs_lock);
+    pthread_rwlock_unlock(&forks_lock);
+}
+
+static void hub_inherit(struct mp__hub *hub)
+{
+    atomic_store(&hub->is_inherited, true);
+    hub->token = 0;
+    hub->claims = NULL; /* the parent's */
+    pthread_mutex_init(&hub->session_lock, NULL);
+    mp__links_inherit(hub);
+    for (struct mp_proxy *proxy = hub->proxies; proxy != NULL; proxy = proxy->next)
+        proxy->is_held = false;
+}
+
+static void fork_child(void)
+{
+    pthread_mutex_init(&hubs_lock, NULL);
+    pthread_rwlock_init(&forks_lock, NULL);
+    for (struct mp__hub *hub = hubs; hub != NULL; hub = hub->next)
+        hub_inherit(hub);
+}
+
+/* A child of mp_process has its references before its target runs. */
+static void children_adopt(void)
+{
+    for (struct mp__hub *hub = hubs; hub != NULL; hub = hub->next)
+        if (hub->proxies != NULL)
+            (void)mp__hub_ensure(hub, mp__moment_in(ADOPT_TIME));
+}
+
+static void forks_follow(void)
+{
+    pthread_atfork(fork_prepare, fork_parent, fork_child);
+    mp__proxies_adopt = children_adopt;
+}
+
+/* ---- hubs ----------------------------------------------------------------------------------- */
+
+static void hub_free(struct mp__hub *hub)
+{
+    while (hub->claims != NULL) {
+        struct mp__claim *claim = hub->claims;
+        hub->claims = claim->next;
+        free(claim);
+    }
+    mp__link_close(&hub->session);
+    free(hub->session.buffer);
+    pthread_mutex_destroy(&hub->session_lock);
+    free(hub->key);
+    free(hub);
+}
+
+static struct mp__hub *hub_new(const struct mp__address *address, const void *key, size_t n)
+{
+    struct mp__hub *hub = calloc(1, sizeof *hub);
+    if (hub == NULL)
+        return NULL;
+    hub->address = *address;
+    hub->address_obj = mp__address_to_obj(&hub->address, hub->address_pair);
+    hub->users = 1;
+    hub->session.hub = hub;
+    hub->session.fd = -1;
+    hub->key = malloc(n > 0 ? n : 1);
+    hub->key_size = n;
+    pthread_mutex_init(&hub->session_lock, NULL);
+    if (hub->key == NULL) {
+        hub_free(hub);
+        return NULL;
+    }
+    if (n > 0)
+        memcpy(hub->key, key, n);
+    return hub;
+}
+
+/* Under the lock. */
+static struct mp__hub *hub_find(const char *address, const void *key, size_t n)
+{
+    struct mp__hub *hub = hubs;
+    for (; hub != NULL; hub = hub->next) {
+        bool same_key =
+            key == NULL || (hub->key_size == n && (n == 0 || memcmp(hub->key, key, n) == 0));
+        if (strcmp(hub->address.text, address) == 0 && same_key && !atomic_load(&hub->is_closed))
+            break;
+    }
+    return hub;
+}
+
+static int hub_make(struct mp__hub **out, const char *text, const void *key, size_t n)
+{
+    struct mp__address address;
+    int rc = mp__address_parse(&address, text);
+    if (rc != 0)
+        return rc;
+    pthread_once(&forks_once, forks_follow);
+    if (key == NULL)
+        key = mp_process_authkey(mp_current_process(), &n);
+    struct mp__hub *hub = key != NULL ? hub_new(&address, key, n) : NULL;
+    if (hub == NULL)
+        return mp__fail(-ENOMEM);
+    mp__hubs_lock();
+    hub->next = hubs;
+    hubs = hub;
+    mp__hubs_unlock();
+    *out = hub;
+    return 0;
+}
+
+int mp__hub_of(struct mp__hub **out, const char *address, const void *key, size_t n)
+{
+    mp__hubs_lock();
+    *out = hub_find(address, key, n);
+    if (*out != NULL)
+        (*out)->users++;
+    mp__hubs_unlock();
+    return *out != NULL ? 0 : hub_make(out, address, key, n);
+}
+
+void mp__hub_leave(struct mp__hub *hub)
+{
+    struct mp__hub **at = &hubs;
+    mp__hubs_lock();
+    if (--hub->users > 0) {
+        mp__hubs_unlock();
+        return;
+    }
+    while (*at != hub)
+        at = &(*at)->next;
+    *at = hub->next;
+    mp__links_free(hub);
+    mp__hubs_unlock();
+    hub_free(hub);
+}
+
+/* ---- sessions ------------------------------------------------------------------------------- */
+
+int mp__hub_unreachable(const struct mp__hub *hub, int code)
+{
+    if (atomic_load(&hub->is_closed))
+        return mp__failf(MP_ECLOSED, "the manager was shut down");
+    if (!atomic_load(&hub->is_known))
+        return mp__failf(code, "the server at %s: %s", hub->address.text, mp_strerror(code));
+    if (code == -ENOMEM || code == -EMFILE || code == -ENFILE || code == MP_ETIMEOUT)
+        return mp__fail(code);
+    return mp__failf(MP_EDIED, "the server at %s is not there any more: %s", hub->address.text,
+                     mp_strerror(code));
+}
+
+/* The ids of this process's proxies, as a list that lives in one block. */
+static mp_obj *proxy_ids(struct mp__hub *hub, size_t *n)
+{
+    size_t most = 1;
+    *n = 0;
+    mp__hubs_lock();
+    for (const struct mp_proxy *proxy = hub->proxies; proxy != NULL; proxy = proxy->next)
+        most++;
+    mp_obj *ids = malloc(most * sizeof *ids);
+    for (struct mp_proxy *proxy = hub->proxies; proxy != NULL && ids != NULL; proxy = proxy->next)
+        if (!proxy->is_held) {
+            proxy->is_held = true;
+            ids[(*n)++] = proxy->parts.items[MP__PROXY_ID];
+        }
+    mp__hubs_unlock();
+    return ids;
+}
+
+/* References to what the proxies of a forked child stand for. That one of those has gone shows when
+   it is used. */
+static int proxies_adopt(struct mp__hub *hub, mp__moment until)
+{
+    size_t n;
+    mp_obj *ids = proxy_ids(hub, &n), answer;
+    int rc = ids == NULL ? mp__fail(-ENOMEM) : 0;
+    if (rc == 0 && n > 0 && atomic_load(&hub->is_libmp)) {
+        mp_obj request[4] = {mp_obj_none(), mp_obj_str("adopt"), mp_obj_tuple(ids, n),
+                             mp_obj_dict(NULL, 0)};
+        rc = mp__link_ask(&hub->session, request, &answer, until);
+        if (rc == 0)
+            rc = mp__answer_take(hub, &answer, NULL);
+    } else {
+        for (size_t i = 0; i < n; i++)
+            (void)mp__hub_command_alone(hub, "incref", mp_obj_tuple(&ids[i], 1), mp_obj_none(),
+                                        NULL, until);
+    }
+    free(ids);
+    return rc;
+}
+
+/* CPython's server has no sessions: the connection becomes this thread's link. */
+static void session_forgo(struct mp__hub *hub)
+{
+    struct mp__link *link = mp__link_add(hub);
+    if (link != NULL) {
+        link->fd = hub->session.fd;
+        hub->session.fd = -1;
+    }
+    mp__link_close(&hub->session);
+}
+
+static int session_begin(struct mp__hub *hub, mp__moment until)
+{
+    bool is_libmp;
+    if (hub->token == 0 && mp__entropy(&hub->token, sizeof hub->token) != 0)
+        return mp__fail(-EIO);
+    hub->token |= 1;
+    int rc = mp__link_open(&hub->session, until);
+    if (rc != 0)
+        return mp__hub_unreachable(hub, rc);
+    rc = mp__link_greet(&hub->session, 's', &is_libmp, until);
+    if (rc != 0)
+        return rc;
+    atomic_store(&hub->is_libmp, is_libmp);
+    atomic_store(&hub->is_known, true);
+    if (!is_libmp)
+        session_forgo(hub);
+    return 0;
+}
+
+static bool has_session(const struct mp__hub *hub)
+{
+    return hub->session.fd >= 0 || (atomic_load(&hub->is_known) && !atomic_load(&hub->is_libmp));
+}
+
+/* Under the session's lock. */
+static int session_ensure(struct mp__hub *hub, mp__moment until)
+{
+    if (atomic_load(&hub->is_closed))
+        return mp__failf(MP_ECLOSED, "the manager was shut down");
+    bool inherited = atomic_load(&hub->is_inherited);
+    if (has_session(hub) && !inherited)
+        return 0;
+    int rc = has_session(hub) ? 0 : session_begin(hub, until);
+    if (rc == 0 && inherited) {
+        atomic_store(&hub->is_inherited, false);
+        rc = proxies_adopt(hub, until);
+    }
+    return rc;
+}
+
+int mp__hub_ensure(struct mp__hub *hub, mp__moment until)
+{
+    pthread_mutex_lock(&hub->session_lock);
+    int rc = session_ensure(hub, until);
+    pthread_mutex_unlock(&hub->session_lock);
+    return rc;
+}
+
+/* ---- commands and calls --------------------------------------------------------------------- */
+
+static mp_obj dict_or_empty(mp_obj kwargs)
+{
+    return kwargs.type == MP_TYPE_NONE ? mp_obj_dict(NULL, 0) : kwargs;
+}
+
+int mp__hub_command_alone(struct mp__hub *hub, const char *name, mp_obj args, mp_obj kwargs,
+                          mp_obj *out, mp__moment until)
+{
+    struct mp__link link = {.hub = hub, .fd = -1};
+    mp_obj answer;
+    mp_obj request[4] = {mp_obj_none(), mp_obj_str(name), args, dict_or_empty(kwargs)};
+    int rc = mp__link_open(&link, until);
+    if (rc != 0)
+        return mp__hub_unreachable(hub, rc);
+    rc = mp__link_ask(&link, request, &answer, until);
+    mp__link_close(&link);
+    free(link.buffer);
+    return rc == 0 ? mp__answer_take(hub, &answer, out) : rc;
+}
+
+int mp__hub_command(struct mp__hub *hub, const char *name, mp_obj args, mp_obj kwargs, mp_obj *out,
+                    mp__moment until)
+{
+    mp_obj answer;
+    mp_obj request[4] = {mp_obj_none(), mp_obj_str(name), args, dict_or_empty(kwargs)};
+    pthread_mutex_lock(&hub->session_lock);
+    int rc = session_ensure(hub, until);
+    if (rc != 0 || !atomic_load(&hub->is_libmp)) {
+        pthread_mutex_unlock(&hub->session_lock);
+        return rc != 0 ? rc : mp__hub_command_alone(hub, name, args, kwargs, out, until);
+    }
+    rc = mp__link_ask(&hub->session, request, &answer, until);
+    pthread_mutex_unlock(&hub->session_lock);
+    return rc == 0 ? mp__answer_take(hub, &answer, out) : rc;
+}
+
+void mp__hub_drop(struct mp__hub *hub, const mp_obj *id)
+{
+    mp_obj request[4] = {mp_obj_none(), mp_obj_str("drop"), mp_obj_tuple(id, 1),
+                         mp_obj_dict(NULL, 0)};
+    if (atomic_load(&hub->is_closed))
+        return;
+    if (!atomic_load(&hub->is_libmp)) {
+        (void)mp__hub_command_alone(hub, "decref", mp_obj_tuple(id, 1), mp_obj_none(), NULL,
+                                    mp__moment_in(MP__SECOND));
+        return;
+    }
+    pthread_mutex_lock(&hub->session_lock);
+    if (hub->session.fd >= 0)
+        (void)mp__link_tell(&hub->session, request);
+    pthread_mutex_unlock(&hub->session_lock);
+}
+
+int mp__hub_call(struct mp__hub *hub, const mp_obj *id, const char *method, mp_obj args,
+                 mp_obj kwargs, mp_obj *out)
+{
+    struct mp__link *link;
+    mp_obj answer;
+    mp_obj request[4] = {*id, mp_obj_str(method), args, dict_or_empty(kwargs)};
+    int rc = 0;
+    if (atomic_load(&hub->is_closed))
+        return mp__failf(MP_ECLOSED, "the manager was shut down");
+    if (atomic_load(&hub->is_inherited) || !atomic_load(&hub->is_known))
+        rc = mp__hub_ensure(hub, MP__NEVER);
+    if (rc == 0)
+        rc = mp__link_mine(hub, &link);
+    if (rc == 0)
+        rc = mp__link_ask(link, request, &answer, MP__NEVER);
+    return rc == 0 ? mp__answer_take(hub, &answer, out) : rc;
+}
+
+/* ---- references that came with answers ------------------------------------------------------ */
+
+void mp__claim_add(struct mp__hub *hub, const mp_obj *id)
+{
+    struct mp__claim *claim = malloc(sizeof *claim + id->len + 1);
+    if (claim == NULL)
+        return; /* it goes with the session */
+    memcpy(claim->id, id->s, id->len);
+    claim->id[id->len] = '\0';
+    mp__hubs_lock();
+    claim->next = hub->claims;
+    hub->claims = claim;
+    mp__hubs_unlock();
+}
+
+bool mp__claim_take(struct mp__hub *hub, const mp_obj *id)
+{
+    mp__hubs_lock();
+    struct mp__claim **at = &hub->claims;
+    while (*at != NULL && (strlen((*at)->id) != id->len || memcmp((*at)->id, id->s, id->len) != 0))
+        at = &(*at)->next;
+    struct mp__claim *claim = *at;
+    if (claim != NULL)
+        *at = claim->next;
+    mp__hubs_unlock();
+    free(claim);
+    return claim != NULL;
+}

@@ -1,0 +1,452 @@
+/* Managers: the server's process from its making to its end, and the object by which its creator, or
+ * whoever connects, uses it.
+ *
+ * How it works
+ *   The server is a child like any other. It opens its door and says where that is, or why it could
+ *   not, through a pipe; the creator waits for that or for the child's end. To end it the creator
+ *   asks it to, on a connection of its own, and waits; a server that does not leave in time is
+ *   terminated, then killed. What it leaves then, the tracker removes.
+ *   The managers of a process are listed, so that its exit ends their servers before it waits for
+ *   its children.
+ *
+ *   A death of the creator: the server is signalled, or looks, and ends in order.
+ *
+ *   Globals: the list with its lock; in the server's process, the server for the signal handler.
+ */
+#include "managers/hub.h"
+#include "managers/server.h"
+#include "memory/memory.h"
+#include "process/process.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MANAGER_MAGIC UINT32_C(0x4d504d47)
+#define SHUTDOWN_TIME 1.0
+
+struct mp_manager {
+    uint32_t magic;
+    struct mp__hub *hub;
+    mp_process *process; /* NULL: connected only */
+    pid_t creator;
+    double shutdown_timeout;
+    struct mp_manager *next;
+};
+
+static struct mp_manager *managers;
+static pthread_mutex_t managers_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static int fault_of(const mp_manager *manager)
+{
+    if (manager == NULL)
+        return mp__fail(MP_EINVAL);
+    return manager->magic != MANAGER_MAGIC ? mp__fail(MP_ETYPE) : 0;
+}
+
+static bool is_creator(const mp_manager *manager)
+{
+    return manager->process != NULL && manager->creator == getpid();
+}
+
+/* ---- the server's process ------------------------------------------------------------------- */
+
+struct start {
+    mp_manager_options options;
+    mp_connection *report;
+};
+
+static struct mp__server *serving;
+
+static void news(int signal_number)
+{
+    int error = errno;
+    if (signal_number == SIGTERM)
+        serving->stopping = true;
+    serving->next_look = 0; /* the parent may have ended */
+    mp__server_wake(serving);
+    errno = error;
+}
+
+static void signals_set(void)
+{
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    sigemptyset(&action.sa_mask);
+    action.sa_handler = SIG_IGN;
+    sigaction(SIGINT, &action, NULL);
+    action.sa_handler = news;
+    action.sa_flags = SA_RESTART;
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGCONT, &action, NULL);
+}
+
+static void report(mp_connection *connection, int code, const char *text)
+{
+    mp_obj pair[2] = {mp_obj_int(code), mp_obj_str(text)};
+    (void)mp_connection_send(connection, mp_obj_tuple(pair, 2));
+    mp_connection_destroy(connection);
+}
+
+static int server_main(void *arg)
+{
+    struct start *start = arg;
+    static struct mp__server server;
+    const mp_manager_options *options = &start->options;
+    if (options->initializer != NULL && options->initializer(options->initarg) != 0)
+        return 1;
+    int rc = mp__server_open(&server, options);
+    if (rc != 0) {
+        report(start->report, rc, mp__detail_of(rc));
+        return 1;
+    }
+    server.parent = getppid();
+    serving = &server;
+    signals_set();
+    mp__parent_signal(SIGCONT);
+    report(start->report, 0, server.host.address.text);
+    rc = mp__server_run(&server);
+    mp__door_close(&server.door);
+    mp__log(MP_LOG_INFO, "manager exiting with exitcode 0");
+    return rc == 0 ? 0 : 1;
+}
+
+int mp_manager_serve(const mp_manager_options *options)
+{
+    static const mp_manager_options defaults;
+    struct mp__server server;
+    if (options == NULL)
+        options = &defaults;
+    if (options->initializer != NULL && options->initializer(options->initarg) != 0)
+        return mp__failf(MP_ETASK, "the initializer failed");
+    int rc = mp__server_open(&server, options);
+    if (rc != 0)
+        return rc;
+    rc = mp__server_run(&server);
+    mp__server_close(&server);
+    return rc != 0 ? mp__fail(rc) : 0;
+}
+
+/* ---- creating ------------------------------------------------------------------------------- */
+
+/* Waits for what the server's process says, or for its end. */
+static int report_await(mp_connection *connection, mp_process *process, mp_obj *said)
+{
+    mp_waitable items[2] = {mp_waitable_connection_(connection), mp_waitable_process_(process)};
+    int rc = mp_wait(items, 2, MP_FOREVER);
+    if (rc < 0)
+        return rc;
+    if (!items[0].ready)
+        return mp__failf(MP_EDIED, "the manager's process ended before it served");
+    rc = mp_connection_recv(connection, said);
+    if (rc == MP_EEOF)
+        rc = mp__failf(MP_EDIED, "the manager's process ended before it served");
+    return rc;
+}
+
+/* The address of the server that was started. */
+static int address_await(mp_connection *connection, mp_process *process, mp_obj *address)
+{
+    mp_obj said;
+    int64_t code;
+    int rc = report_await(connection, process, &said);
+    if (rc != 0)
+        return rc;
+    rc = mp_obj_as_int(said.items[0], &code);
+    if (rc == 0 && code != 0)
+        rc = mp__failf((int)code, "%s", said.items[1].s);
+    if (rc == 0)
+        rc = mp__obj_take(&said, 1, address);
+    else
+        mp_obj_free(&said);
+    return rc;
+}
+
+static int process_start(struct start *start, mp_process **out)
+{
+    mp_process_options options = {.daemon = MP_DAEMON_NO};
+    char name[MP__NAME_MAX];
+    mp_process *process;
+    int rc = mp_process_create(&process, server_main, start, 0, &options);
+    if (rc != 0)
+        return rc;
+    const char *number = strchr(mp_process_name(process), '-');
+    snprintf(name, sizeof name, "SyncManager%s", number != NULL ? number : "");
+    rc = mp_process_set_name(process, name);
+    if (rc == 0)
+        rc = mp_process_start(process);
+    if (rc != 0)
+        mp_process_destroy(process);
+    else
+        *out = process;
+    return rc;
+}
+
+static void process_discard(mp_process *process)
+{
+    (void)mp_process_kill(process);
+    (void)mp_process_join(process, MP_FOREVER);
+    mp_process_destroy(process);
+}
+
+static int server_start(struct start *start, mp_process **process, mp_obj *address)
+{
+    mp_connection *here;
+    int rc = mp_pipe(&here, &start->report, false);
+    if (rc != 0)
+        return rc;
+    rc = process_start(start, process);
+    mp_connection_destroy(start->report);
+    if (rc == 0) {
+        rc = address_await(here, *process, address);
+        if (rc != 0)
+            process_discard(*process);
+    }
+    mp_connection_destroy(here);
+    return rc;
+}
+
+static int manager_new(mp_manager **out, const char *address, const void *key, size_t n)
+{
+    mp_manager *manager = calloc(1, sizeof *manager);
+    if (manager == NULL)
+        return mp__fail(-ENOMEM);
+    int rc = mp__hub_of(&manager->hub, address, key, n);
+    if (rc != 0) {
+        free(manager);
+        return rc;
+    }
+    manager->magic = MANAGER_MAGIC;
+    *out = manager;
+    return 0;
+}
+
+static void managers_finish(void);
+
+static void manager_enlist(mp_manager *manager)
+{
+    pthread_mutex_lock(&managers_lock);
+    mp__managers_finish = managers_finish;
+    manager->next = managers;
+    managers = manager;
+    pthread_mutex_unlock(&managers_lock);
+}
+
+static void manager_delist(mp_manager *manager)
+{
+    pthread_mutex_lock(&managers_lock);
+    mp_manager **at = &managers;
+    while (*at != NULL && *at != manager)
+        at = &(*at)->next;
+    if (*at != NULL)
+        *at = manager->next;
+    pthread_mutex_unlock(&managers_lock);
+}
+
+int mp_manager_create(mp_manager **out, const mp_manager_options *options)
+{
+    struct start start = {.report = NULL};
+    mp_process *process;
+    mp_manager *manager;
+    mp_obj address;
+    if (out == NULL)
+        return mp__fail(MP_EINVAL);
+    if (options != NULL)
+        start.options = *options;
+    double timeout = start.options.shutdown_timeout;
+    if (!(timeout >= 0))
+        return mp__fail(MP_EINVAL);
+    if (start.options.authkey == NULL)
+        start.options.authkey =
+            mp_process_authkey(mp_current_process(), &start.options.authkey_len);
+    if (start.options.authkey == NULL)
+        return -ENOMEM;
+    int rc = server_start(&start, &process, &address);
+    if (rc != 0)
+        return rc;
+    rc = manager_new(&manager, address.s, start.options.authkey, start.options.authkey_len);
+    mp_obj_free(&address);
+    if (rc != 0) {
+        process_discard(process);
+        return rc;
+    }
+    manager->process = process;
+    manager->creator = getpid();
+    manager->shutdown_timeout = timeout > 0 ? timeout : SHUTDOWN_TIME;
+    manager_enlist(manager);
+    *out = manager;
+    return 0;
+}
+
+int mp_manager_connect(mp_manager **out, const char *address, const void *authkey, size_t n,
+                       double timeout)
+{
+    mp_manager *manager;
+    mp__moment until;
+    if (out == NULL || address == NULL || (authkey == NULL && n > 0))
+        return mp__fail(MP_EINVAL);
+    int rc = mp__moment_of(timeout, &until);
+    if (rc != 0)
+        return mp__fail(rc);
+    rc = manager_new(&manager, address, authkey, n);
+    if (rc != 0)
+        return rc;
+    rc = mp__hub_ensure(manager->hub, until);
+    if (rc == 0)
+        rc = mp__hub_command(manager->hub, "dummy", mp_obj_tuple(NULL, 0), mp_obj_none(), NULL,
+                             until);
+    if (rc != 0) {
+        mp_manager_destroy(manager);
+        return rc;
+    }
+    *out = manager;
+    return 0;
+}
+
+/* ---- the end -------------------------------------------------------------------------------- */
+
+/* Whoever does not leave when asked is told to, then made to. */
+static void server_end(const mp_manager *manager)
+{
+    double timeout = manager->shutdown_timeout;
+    int64_t span;
+    mp__moment until = mp__span_of(timeout, &span) == 0 ? mp__moment_in(span) : MP__NEVER;
+    mp__log(MP_LOG_INFO, "sending shutdown message to manager");
+    (void)mp__hub_command_alone(manager->hub, "shutdown", mp_obj_tuple(NULL, 0), mp_obj_none(),
+                                NULL, until);
+    atomic_store(&manager->hub->is_closed, true);
+    if (mp_process_join(manager->process, timeout) != MP_ETIMEOUT)
+        return;
+    mp__log(MP_LOG_INFO, "manager still alive");
+    (void)mp_process_terminate(manager->process);
+    if (mp_process_join(manager->process, timeout) != MP_ETIMEOUT)
+        return;
+    (void)mp_process_kill(manager->process);
+    (void)mp_process_join(manager->process, MP_FOREVER);
+}
+
+int mp_manager_shutdown(mp_manager *manager)
+{
+    int rc = fault_of(manager);
+    if (rc != 0)
+        return rc;
+    if (manager->process == NULL)
+        return mp__failf(MP_ESTATE, "the manager was connected to, not created here");
+    if (is_creator(manager) && !atomic_load(&manager->hub->is_closed))
+        server_end(manager);
+    return 0;
+}
+
+static void managers_finish(void)
+{
+    for (mp_manager *manager = managers; manager != NULL; manager = manager->next)
+        if (is_creator(manager))
+            (void)mp_manager_shutdown(manager);
+}
+
+int mp_manager_join(mp_manager *manager, double timeout)
+{
+    int rc = fault_of(manager);
+    if (rc != 0)
+        return rc;
+    if (!is_creator(manager))
+        return mp__failf(MP_ESTATE, "the manager was not created by this process");
+    return mp_process_join(manager->process, timeout);
+}
+
+mp_process *mp_manager_process(mp_manager *manager)
+{
+    return fault_of(manager) == 0 && is_creator(manager) ? manager->process : NULL;
+}
+
+void mp_manager_destroy(mp_manager *manager)
+{
+    if (manager == NULL || manager->magic != MANAGER_MAGIC)
+        return;
+    if (manager->process != NULL) {
+        (void)mp_manager_shutdown(manager);
+        manager_delist(manager);
+        mp_process_destroy(manager->process);
+    }
+    mp__hub_leave(manager->hub);
+    manager->magic = 0;
+    free(manager);
+}
+
+int mp_manager_enter_(mp_manager *manager)
+{
+    int rc = fault_of(manager);
+    if (rc == 0 && atomic_load(&manager->hub->is_closed))
+        rc = mp__failf(MP_ECLOSED, "the manager was shut down");
+    return rc;
+}
+
+/* ---- using it ------------------------------------------------------------------------------- */
+
+const char *mp_manager_address(mp_manager *manager)
+{
+    return fault_of(manager) == 0 ? manager->hub->address.text : NULL;
+}
+
+int mp_manager_number_of_objects(mp_manager *manager)
+{
+    mp_obj value;
+    int64_t n;
+    int rc = fault_of(manager);
+    if (rc == 0)
+        rc = mp__hub_command(manager->hub, "number_of_objects", mp_obj_tuple(NULL, 0),
+                             mp_obj_none(), &value, MP__NEVER);
+    if (rc == 0)
+        rc = mp_obj_as_int(value, &n);
+    return rc == 0 ? (int)n : rc;
+}
+
+/* (typeid, *args) */
+static int create_args(const char *type_id, mp_obj args, mp_obj **all, size_t *n)
+{
+    *n = args.type == MP_TYPE_NONE ? 1 : 1 + args.len;
+    *all = malloc(*n * sizeof **all);
+    if (*all == NULL)
+        return mp__fail(-ENOMEM);
+    (*all)[0] = mp_obj_str(type_id);
+    if (*n > 1)
+        memcpy(*all + 1, args.items, args.len * sizeof **all);
+    return 0;
+}
+
+/* Makes a proxy of the answer to create, (id, names). */
+static int created_take(struct mp__hub *hub, const char *type_id, mp_obj *answer, mp_proxy **out)
+{
+    int rc = 0;
+    if (answer->type != MP_TYPE_TUPLE || answer->len != 2 || answer->items[0].type != MP_TYPE_STR)
+        rc = mp__failf(MP_EREMOTE, "the server's answer is none of the protocol");
+    if (rc == 0) {
+        rc = mp__proxy_make(out, hub, type_id, answer->items[0], answer->items[1]);
+        if (rc != 0)
+            mp__hub_drop(hub, &answer->items[0]);
+    }
+    mp_obj_free(answer);
+    return rc;
+}
+
+int mp_manager_proxy(mp_manager *manager, const char *type_id, mp_obj args, mp_obj kwargs,
+                     mp_proxy **out)
+{
+    mp_obj *all, answer;
+    size_t n;
+    int rc = fault_of(manager);
+    if (rc == 0 && (type_id == NULL || out == NULL))
+        rc = mp__fail(MP_EINVAL);
+    if (rc == 0)
+        rc = mp__arguments_check(&args, &kwargs);
+    if (rc == 0)
+        rc = create_args(type_id, args, &all, &n);
+    if (rc != 0)
+        return rc;
+    mp__log(MP_LOG_DEBUG, "requesting creation of a shared '%s' object", type_id);
+    rc = mp__hub_command(manager->hub, "create", mp_obj_tuple(all, n), kwargs, &answer, MP__NEVER);
+    free(all);
+    return rc == 0 ? created_take(manager->hub, type_id, &answer, out) : rc;
+}

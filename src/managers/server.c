@@ -1,0 +1,370 @@
+/* The server's loop: the door, the connections, the clock, and its end.
+ *
+ * How it works
+ *   A round takes a batch of events, serves each, then does what is due: waits that ran out,
+ *   processes that have ended, calls that came back from threads. A connection that ended is
+ *   marked, gives up what it held at once, and is freed at the end of the round, so no event of
+ *   the batch meets memory that has gone. A door that no descriptor is left for is not watched for
+ *   a while, so that it does not spin.
+ *   A server in a process of its own is told of its parent's end by a signal, where the system
+ *   does that, and looks once a second; SIGTERM ends it in order.
+ *
+ *   Globals: the pipe by which signal handlers wake the loop.
+ */
+#include "managers/server.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { STRANGERS_MOST = 32, BATCH = 64, BACKLOG = 128 };
+#define HANDSHAKE_TIME (5 * MP__SECOND)
+#define LOOK MP__SECOND
+#define DOOR_PAUSE (100 * MP__MS)
+
+/* ---- connections ---------------------------------------------------------------------------- */
+
+void mp__client_watch(struct mp__client *client)
+{
+    unsigned what = MP__WATCH_IN;
+    if (client->is_gone)
+        return;
+    if (client->out_size > 0)
+        what = MP__WATCH_OUT;
+    else if (client->wait.object != NULL || client->is_carried)
+        what = 0;
+    if (what == client->watched)
+        return;
+    client->watched = what;
+    if (mp__watch_change(&client->server->watch, client->fd, what, client) != 0)
+        mp__client_end(client);
+}
+
+static void objects_leave(struct mp__client *client)
+{
+    struct mp__host *host = &client->server->host;
+    for (uint32_t i = 0; i < host->used; i++) {
+        struct mp__managed *object = host->objects[i];
+        if (object != NULL && object->type->left != NULL)
+            object->type->left(object, client);
+    }
+}
+
+void mp__client_end(struct mp__client *client)
+{
+    struct mp__server *server = client->server;
+    if (client->is_gone)
+        return;
+    client->is_gone = true;
+    server->has_gone = true;
+    mp__watch_remove(&server->watch, client->fd);
+    close(client->fd);
+    if (client->phase == MP__PHASE_SHAKING)
+        server->strangers--;
+    mp__wait_abandon(client);
+    if (client->phase == MP__PHASE_CALLS)
+        objects_leave(client);
+    if (client->is_session)
+        mp__holder_drop(server, client->holder);
+    else if (client->pid > 0)
+        server->next_look = 0; /* its process may have ended */
+}
+
+static void client_free(struct mp__client *client)
+{
+    free(client->handshake);
+    free(client->in);
+    free(client->out);
+    free(client);
+}
+
+/* Frees what has gone, but for what a thread is still at work for. */
+static void clients_sweep(struct mp__server *server)
+{
+    struct mp__client **at = &server->clients;
+    server->has_gone = false;
+    while (*at != NULL) {
+        struct mp__client *client = *at;
+        if (client->is_gone && !client->is_carried) {
+            *at = client->next;
+            mp__carrier_end(client);
+            client_free(client);
+        } else {
+            at = &client->next;
+        }
+    }
+}
+
+static struct mp__client *client_new(struct mp__server *server, int fd)
+{
+    struct mp__client *client = calloc(1, sizeof *client);
+    struct mp__handshake *handshake = malloc(sizeof *handshake);
+    if (client == NULL || handshake == NULL ||
+        mp__watch_add(&server->watch, fd, MP__WATCH_IN, client) != 0) {
+        free(client);
+        free(handshake);
+        return NULL;
+    }
+    *client = (struct mp__client){.next = server->clients,
+                                  .server = server,
+                                  .fd = fd,
+                                  .watched = MP__WATCH_IN,
+                                  .pid = mp__peer_pid(fd),
+                                  .holder = &server->anybody,
+                                  .deadline = mp__moment_in(HANDSHAKE_TIME),
+                                  .handshake = handshake};
+    mp__handshake_begin(handshake, fd, MP__HANDSHAKE_ACCEPT, server->key, server->key_size);
+    server->clients = client;
+    server->strangers++;
+    if (client->deadline < server->next_deadline)
+        server->next_deadline = client->deadline;
+    return client;
+}
+
+static void oldest_stranger_drop(struct mp__server *server)
+{
+    struct mp__client *oldest = NULL;
+    for (struct mp__client *client = server->clients; client != NULL; client = client->next)
+        if (client->phase == MP__PHASE_SHAKING && !client->is_gone)
+            oldest = client; /* the list begins with the youngest */
+    if (oldest != NULL)
+        mp__client_end(oldest);
+}
+
+/* ---- the door ------------------------------------------------------------------------------- */
+
+static void door_watch(struct mp__server *server, bool open)
+{
+    if (open == (server->door_again == 0))
+        return;
+    server->door_again = open ? 0 : mp__moment_in(DOOR_PAUSE);
+    (void)mp__watch_change(&server->watch, server->door.fd, open ? MP__WATCH_IN : 0, &server->door);
+}
+
+/* Lets in a few; the others are there in the next round. */
+static void door_answer(struct mp__server *server)
+{
+    for (int i = 0; i < STRANGERS_MOST; i++) {
+        int fd = mp__door_take(&server->door, NULL);
+        if (fd == -EAGAIN)
+            return;
+        if (fd < 0) {
+            door_watch(server, false);
+            return;
+        }
+        if (server->strangers >= STRANGERS_MOST)
+            oldest_stranger_drop(server);
+        struct mp__client *client = client_new(server, fd);
+        if (client == NULL)
+            close(fd);
+        else
+            mp__client_shake(client);
+    }
+}
+
+/* ---- rounds --------------------------------------------------------------------------------- */
+
+static void wake_take(struct mp__server *server)
+{
+    char bytes[64];
+    while (read(server->wake[0], bytes, sizeof bytes) > 0)
+        continue;
+    mp__carried_take(server);
+}
+
+static void wake_await(struct mp__server *server)
+{
+    struct pollfd wake = {.fd = server->wake[0], .events = POLLIN};
+    (void)poll(&wake, 1, -1);
+    wake_take(server);
+}
+
+static void client_serve(struct mp__client *client, unsigned what)
+{
+    if (client->is_gone)
+        return;
+    if (client->phase == MP__PHASE_SHAKING) {
+        mp__client_shake(client);
+    } else if (client->out_size > 0) {
+        if (what & (MP__WATCH_OUT | MP__WATCH_END))
+            mp__client_flush(client);
+    } else if (client->wait.object != NULL || client->is_carried) {
+        if (what & MP__WATCH_END)
+            mp__client_end(client);
+    } else {
+        mp__client_read(client);
+    }
+    mp__client_watch(client);
+}
+
+static void event_serve(struct mp__server *server, const struct mp__event *event)
+{
+    if (event->tag == &server->door)
+        door_answer(server);
+    else if (event->tag == server->wake)
+        wake_take(server);
+    else
+        client_serve(event->tag, event->what);
+}
+
+/* Connections that had sent more before they were answered. */
+static void clients_go_on(struct mp__server *server)
+{
+    server->goes_on = false;
+    for (struct mp__client *client = server->clients; client != NULL; client = client->next)
+        if (!client->is_gone && client->phase != MP__PHASE_SHAKING && client->in_have > 0 &&
+            client->wait.object == NULL && !client->is_carried && client->out_size == 0) {
+            mp__client_feed(client, NULL, 0);
+            mp__client_watch(client);
+        }
+}
+
+static void due_do(struct mp__server *server)
+{
+    mp__waits_expire(server);
+    while (server->goes_on)
+        clients_go_on(server);
+    if (server->next_look != MP__NEVER && mp__now() >= server->next_look) {
+        mp__holders_look(server);
+        server->next_look = mp__moment_in(LOOK);
+        server->stopping |= server->parent != 0 && getppid() != server->parent;
+    }
+    if (server->door_again != 0 && mp__moment_passed(server->door_again))
+        door_watch(server, true);
+    mp__host_reap(&server->host);
+    if (server->has_gone)
+        clients_sweep(server);
+}
+
+static mp__moment round_end(const struct mp__server *server)
+{
+    mp__moment until = server->next_deadline;
+    if (server->next_look < until)
+        until = server->next_look;
+    return server->door_again != 0 && server->door_again < until ? server->door_again : until;
+}
+
+int mp__server_run(struct mp__server *server)
+{
+    struct mp__event events[BATCH];
+    mp__log(MP_LOG_INFO, "manager serving at '%s'", server->host.address.text);
+    while (!server->stopping) {
+        int n = mp__watch_wait(&server->watch, events, BATCH, round_end(server));
+        if (n < 0)
+            return n;
+        for (int i = 0; i < n; i++)
+            event_serve(server, &events[i]);
+        due_do(server);
+    }
+    return 0;
+}
+
+/* ---- beginning and end ---------------------------------------------------------------------- */
+
+void mp__server_wake(const struct mp__server *server)
+{
+    ssize_t n;
+    do
+        n = write(server->wake[1], "", 1);
+    while (n < 0 && errno == EINTR); /* full: it is awake */
+}
+
+static int key_copy(struct mp__server *server, const void *key, size_t n)
+{
+    server->key = malloc(n > 0 ? n : 1);
+    if (server->key == NULL)
+        return -ENOMEM;
+    if (n > 0)
+        memcpy(server->key, key, n);
+    server->key_size = n;
+    return 0;
+}
+
+static int key_set(struct mp__server *server, const mp_manager_options *options)
+{
+    size_t n = options->authkey_len;
+    const void *key = options->authkey;
+    if (key == NULL)
+        key = mp_process_authkey(mp_current_process(), &n);
+    return key == NULL ? -ENOMEM : key_copy(server, key, n);
+}
+
+static int wake_open(struct mp__server *server)
+{
+    int rc = mp__pipe_open(server->wake);
+    if (rc != 0)
+        return rc;
+    rc = mp__fd_unblock(server->wake[0]);
+    return rc == 0 ? mp__fd_unblock(server->wake[1]) : rc;
+}
+
+/* Without a door, for what needs none. */
+int mp__server_prepare(struct mp__server *server)
+{
+    *server = (struct mp__server){.door = {.fd = -1},
+                                  .watch = {.fd = -1},
+                                  .next_deadline = MP__NEVER,
+                                  .next_look = 0,
+                                  .wake = {-1, -1},
+                                  .buffer = malloc(MP__READ_SIZE)};
+    server->host.server = server;
+    pthread_mutex_init(&server->carried_lock, NULL);
+    pthread_cond_init(&server->ended, NULL);
+    if (server->buffer == NULL)
+        return -ENOMEM;
+    int rc = mp__watch_open(&server->watch);
+    if (rc == 0)
+        rc = wake_open(server);
+    if (rc == 0)
+        rc = mp__watch_add(&server->watch, server->wake[0], MP__WATCH_IN, server->wake);
+    return rc;
+}
+
+static int door_open(struct mp__server *server, const char *address)
+{
+    int rc = mp__door_open(&server->door, address, BACKLOG);
+    if (rc != 0)
+        return rc;
+    server->host.address = server->door.address;
+    server->host.address_obj = mp__address_to_obj(&server->host.address, server->host.address_pair);
+    return mp__watch_add(&server->watch, server->door.fd, MP__WATCH_IN, &server->door);
+}
+
+int mp__server_open(struct mp__server *server, const mp_manager_options *options)
+{
+    int rc = mp__server_prepare(server);
+    if (rc == 0)
+        rc = key_set(server, options);
+    if (rc == 0)
+        rc = door_open(server, options->address);
+    if (rc != 0)
+        mp__server_close(server);
+    return rc;
+}
+
+void mp__server_close(struct mp__server *server)
+{
+    for (struct mp__client *client = server->clients; client != NULL; client = client->next)
+        mp__client_end(client);
+    mp__holders_end(server);
+    while (server->jobs > 0)
+        wake_await(server);
+    mp__host_end(&server->host);
+    mp__carried_await(server);
+    clients_sweep(server);
+    if (server->door.fd >= 0)
+        mp__door_close(&server->door);
+    for (int i = 0; i < 2; i++)
+        if (server->wake[i] >= 0)
+            close(server->wake[i]);
+    if (server->watch.fd >= 0 || server->watch.entries != NULL)
+        mp__watch_close(&server->watch);
+    free(server->buffer);
+    free(server->reply);
+    free(server->key);
+    pthread_cond_destroy(&server->ended);
+    pthread_mutex_destroy(&server->carried_lock);
+}
