@@ -1,7 +1,10 @@
 """A Python client's dicts, lists, sets, Namespaces, Values and Arrays. Each case gets a manager."""
 
 import array
+import collections
 import copy
+import datetime
+import decimal
 import math
 from multiprocessing.managers import RemoteError
 
@@ -53,22 +56,41 @@ def large_values(m):
 
 class Stranger:
     def __init__(self):
-        self.attribute = 1
+        self.attribute = [1]
+
+    def __repr__(self):
+        return "a stranger with %r" % (self.attribute,)
 
 
 def unreadable_values(m):
     """What libmp has no place for is refused, and nothing else suffers."""
     keep = m.list([1])
-    for value in [2**63, -(2**63) - 1, 1 << 5000, Stranger(), Stranger, print, 1j]:
+    for value in [2**63, -(2**63) - 1, 1 << 5000, [[2**64]]]:
         try:
             keep.append(value)
         except Exception as e:
-            true(isinstance(e, (RemoteError, TypeError, OverflowError)))
+            true(isinstance(e, (RemoteError, OverflowError)))
         else:
             raise AssertionError("%.50r was taken" % (value,))
         same(keep[:], [1])
     raises(RemoteError, m.dict, {"a": 2**64})
     same(m.dict({"a": 2**62})["a"], 2**62)
+
+
+def strange_values(m):
+    """What means something to Python only is kept for it."""
+    for value in [Stranger(), Stranger, len, 1j, range(5), slice(1, None, 2), ...,
+                  datetime.datetime(2024, 2, 29, 12, 30), decimal.Decimal("0.10"),
+                  collections.OrderedDict([("b", 1), ("a", 2)]), collections.deque([1, 2], 5),
+                  collections.Counter("aab"), ValueError("text", 5), array.array("d", [0.5])]:
+        d = m.dict(k=value)
+        same(d["k"], value)
+        same(m.list([[value], (value,)])[:], [[value], (value,)])
+        d["again"] = {"deep": d["k"]}
+        same(d["again"], {"deep": value})
+        q = m.Queue()
+        q.put(value)
+        same(q.get(), value)
 
 
 def dict_methods(m):

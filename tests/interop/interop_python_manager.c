@@ -1,7 +1,7 @@
 /* libmp as a client of the manager of every Python here: all types and methods, what it gives and
  * raises, references, children, ends, over each sort of address.
  *
- *   interop_python_manager <manager_peer.py>
+ *   interop_python_manager <manager_peer.py> [column]
  */
 #include "matrix.h"
 #include "server_cases.h"
@@ -200,11 +200,12 @@ int main(int argc, char **argv)
         support_test("Managers: libmp is a client of every Python's here",
                      test_libmp_is_a_client_of_every_pythons_manager),
     };
-    if (argc != 2) {
-        (void)fprintf(stderr, "usage: %s manager_peer.py\n", argv[0]);
+    if (argc < 2) {
+        (void)fprintf(stderr, "usage: %s manager_peer.py [COLUMN]\n", argv[0]);
         return 2;
     }
     matrix.script = argv[1];
+    matrix.only = argc > 2 ? argv[2] : NULL;
     pythons_find(&pythons);
     if (pythons.count == 0) {
         puts("SKIPPED: no python3 from 3.8 on here that could serve");

@@ -67,7 +67,8 @@ def serve(address, key):
 
 
 def end_server():
-    here.pop("server").shutdown()
+    if "server" in here:
+        here.pop("server").shutdown()
     forget()
     here.pop("manager", None)
 
@@ -84,8 +85,9 @@ def shut_down():
     dispatch(here["manager"], "shutdown", ())
 
 
-def ended(proxy):
-    client_calls.ended(here["manager"], proxy)
+def ended():
+    """The server whose object is kept here has ended."""
+    client_calls.ended(here["manager"], kept[0])
 
 
 # ---- a partner of the other side's ------------------------------------------------------------------

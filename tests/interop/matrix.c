@@ -84,6 +84,11 @@ static int column_width(const struct matrix_case *one)
     return n < 4 ? 4 : (int)n;
 }
 
+static bool is_wanted(const struct matrix *matrix, const struct matrix_case *one)
+{
+    return matrix->only == NULL || strcmp(matrix->only, one->name) == 0;
+}
+
 static int row_print(struct row *row)
 {
     char line[1024];
@@ -93,7 +98,7 @@ static int row_print(struct row *row)
     used = snprintf(line, sizeof line, "| %-7s |", row->version);
     for (size_t i = 0; i < row->matrix->count && used < (int)sizeof line; i++) {
         row->one = &row->matrix->cases[i];
-        const char *cell = cell_fill(row);
+        const char *cell = is_wanted(row->matrix, row->one) ? cell_fill(row) : "";
         failed += strcmp(cell, "FAIL") == 0;
         used += snprintf(line + used, sizeof line - (size_t)used, " %-*s |", column_width(row->one),
                          cell);

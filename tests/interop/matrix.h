@@ -20,6 +20,7 @@ struct matrix_case {
 
 struct matrix {
     const char *title, *script;
+    const char *only; /* NULL, or the one column to fill */
     void (*run)(struct peer *peer, const struct matrix_case *one);
     const struct matrix_case *cases;
     size_t count;

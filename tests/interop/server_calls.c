@@ -171,7 +171,7 @@ void server_refuses(struct peer *peer, mp_manager *manager)
     obj_is(got, MP(1));
     mp_list_destroy(list);
     proxy = proxy_make(manager, "Lock", MP_NONE);
-    assert_mp_error(mp_proxy_getvalue(proxy, &got), MP_EPICKLE);
+    assert_mp_error(mp_proxy_getvalue(proxy, &got), MP_EREMOTE);
     mp_proxy_destroy(proxy);
 }
 

@@ -147,7 +147,9 @@ void together_event(struct peer *peer, mp_manager *manager)
     mp_proxy_destroy(event);
 }
 
-static void lock_goes_round(struct peer *peer, mp_manager *manager, const char *type_id)
+/* What is owned is released by its owner only, anything else by anybody. */
+static void lock_goes_round(struct peer *peer, mp_manager *manager, const char *type_id,
+                            bool is_owned)
 {
     mp_proxy *lock = proxy_make(manager, type_id, MP_NONE);
     proxy_gives(lock, "acquire", MP_NONE, MP_TRUE);
@@ -160,14 +162,14 @@ static void lock_goes_round(struct peer *peer, mp_manager *manager, const char *
     obj_is(peer_ask(peer, "do", STEP(lock, "acquire")), MP_TRUE);
     proxy_gives(lock, "acquire", MP_TUPLE(MP_FALSE), MP_FALSE);
     proxy_gives_kw(lock, "acquire", MP_NONE, MP_DICT("timeout", 0.01), MP_FALSE);
-    if (strcmp(type_id, "RLock") == 0)
+    if (is_owned)
         proxy_fails(lock, "release", MP_NONE, MP_ESTATE, "");
     obj_is(peer_ask(peer, "do", STEP(lock, "release")), MP_NONE);
     proxy_gives(lock, "acquire", MP_NONE, MP_TRUE);
-    if (strcmp(type_id, "RLock") != 0) /* anybody may release it */
-        obj_is(peer_ask(peer, "do", STEP(lock, "release")), MP_NONE);
-    else
+    if (is_owned)
         proxy_gives(lock, "release", MP_NONE, MP_NONE);
+    else
+        obj_is(peer_ask(peer, "do", STEP(lock, "release")), MP_NONE);
     proxy_gives(lock, "acquire", MP_TUPLE(MP_FALSE), MP_TRUE);
     proxy_gives(lock, "release", MP_NONE, MP_NONE);
     mp_proxy_destroy(lock);
@@ -175,11 +177,11 @@ static void lock_goes_round(struct peer *peer, mp_manager *manager, const char *
 
 void together_locks(struct peer *peer, mp_manager *manager)
 {
-    lock_goes_round(peer, manager, "Lock");
-    lock_goes_round(peer, manager, "RLock");
-    lock_goes_round(peer, manager, "Semaphore");
-    lock_goes_round(peer, manager, "BoundedSemaphore");
-    lock_goes_round(peer, manager, "Condition");
+    lock_goes_round(peer, manager, "Lock", false);
+    lock_goes_round(peer, manager, "RLock", true);
+    lock_goes_round(peer, manager, "Semaphore", false);
+    lock_goes_round(peer, manager, "BoundedSemaphore", false);
+    lock_goes_round(peer, manager, "Condition", true);
 }
 
 /* ---- many at once ------------------------------------------------------------------------------ */
