@@ -25,7 +25,7 @@
  * Besides, every call answers MP_EDIED with a detail if the server ended or the connection broke,
  * MP_ECLOSED after shutdown by this process, MP_EINVAL for NULL where it needs something, MP_ETYPE
  * for what is no such object, MP_EPICKLE, MP_ETYPE and MP_EOVERFLOW for values that cannot be
- * sent, -ENOMEM.
+ * sent, those of a call beyond 64 MiB among them where the server is libmp's, -ENOMEM.
  *
  * THREADS AND FORK. Each thread of each process has a connection of its own, which is what owns a
  * managed RLock or Condition. Any thread may use a proxy; a forked child may use those it inherits,
@@ -91,8 +91,8 @@ typedef struct mp_manager_options {
 
 /**
  * A method of a managed type: 0 and *result (None at first, an owned object is freed by the
- * library), or a code, which the caller gets as the exception that mp_error_exception names, with
- * mp_error_detail() as its text. `args` is a tuple, `kwargs` a dict, both borrowed. Several threads
+ * library), or a code, which the caller gets as it is, a Python client as the exception of the list
+ * above, with mp_error_detail() as its text. `args` is a tuple, `kwargs` a dict, both borrowed. Several threads
  * may be inside at the same time, with the same `self` too.
  */
 typedef int mp_managed_call(void *self, mp_obj args, mp_obj kwargs, mp_obj *result);
@@ -241,10 +241,11 @@ MP_API int mp_manager_proxy(mp_manager *manager, const char *type_id, mp_obj arg
  * Call a method of the managed object.
  * Python: proxy.<method>(*args, **kwargs), proxy._callmethod(method, args, kwargs)
  * The caller owns *out. Locks, semaphores, events, conditions, barriers and queues follow the rules
- * of threading and queue: a negative timeout is MP_EINVAL, MP_EEMPTY after a get that found
- * nothing, False after an acquire that ran out of time.
+ * of threading and queue: MP_EEMPTY after a get that found nothing, False after an acquire that ran
+ * out of time; a negative timeout is MP_EINVAL for locks and queues, but for a lock's -1 (none).
  * Returns 0; MP_RECOVERED after an acquire, as above, from a server of libmp; or a code of the list
- * above. A result that is an object of its own comes as a proxy: take it with mp_proxy_from.
+ * above. A result that is an object of its own comes as a proxy: take it with mp_proxy_from, or
+ * its reference stays as long as this process is connected.
  * \param args a tuple, or None
  * \param kwargs a dict with str keys, or None
  * \param out may be NULL: the result is dropped

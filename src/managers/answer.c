@@ -42,9 +42,12 @@ static int code_report(const mp_obj *value)
 static int text_report(const mp_obj *value)
 {
     const char *text = value->type == MP_TYPE_STR ? value->s : "";
-    /* of a long one the end says what happened */
     size_t n = strlen(text), most = 400;
-    return mp__failf(MP_EREMOTE, "%s", n > most ? text + n - most : text);
+    while (n > 0 && text[n - 1] == '\n')
+        n--;
+    /* of a long one the end says what happened */
+    const char *from = n > most ? text + n - most : text;
+    return mp__failf(MP_EREMOTE, "%.*s", (int)(text + n - from), from);
 }
 
 /* (names, Token) as an object that stands for a proxy; its reference waits for that proxy. */

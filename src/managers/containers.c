@@ -34,15 +34,52 @@ int mp__call_keywords(const struct mp__call *call, const char *const *names, siz
     return 0;
 }
 
+int mp__call_takes(const struct mp__call *call, const char *const *names, size_t least, size_t n)
+{
+    int rc = mp__call_keywords(call, names, n);
+    if (rc == 0 && call->args.len > n)
+        rc = mp__call_expects(call, least, n);
+    for (size_t i = 0; i < least && rc == 0; i++)
+        if (mp__call_argument(call, i, names[i]) == NULL)
+            rc = mp__failf(MP_ETYPE, "missing a required argument: '%s'", names[i]);
+    return rc;
+}
+
+/* A str, of malloc, that becomes the answer's. */
+static void answer_text(struct mp__call *call, char *text, size_t n)
+{
+    call->value = mp_obj_strn(text, n);
+    call->value.s = text; /* this block, though it were empty */
+    call->value.owned = 1;
+}
+
 int mp__answer_repr(struct mp__call *call, mp_obj o)
 {
     char *text = mp_obj_repr(o);
     if (text == NULL)
         return -ENOMEM;
-    call->value = mp_obj_str(text);
-    call->value.s = text; /* its own, though it were empty */
-    call->value.owned = 1;
+    answer_text(call, text, strlen(text));
     return 0;
+}
+
+int mp__answer_stream(struct mp__call *call, FILE *out, char **text)
+{
+    bool failed = fflush(out) != 0 || ferror(out) != 0;
+    if (fclose(out) != 0 || failed) {
+        free(*text);
+        return mp__fail(-ENOMEM);
+    }
+    answer_text(call, *text, strlen(*text));
+    return 0;
+}
+
+void mp__answer_instance(struct mp__call *call, mp_obj *room, const char *class, mp_obj state)
+{
+    room[MP__OPAQUE_MODULE] = mp_obj_str("multiprocessing.managers");
+    room[MP__OPAQUE_NAME] = mp_obj_str(class);
+    room[MP__OPAQUE_ARGS] = mp_obj_tuple(NULL, 0);
+    room[MP__OPAQUE_STATE] = state;
+    call->value = mp__obj_opaque(room, true);
 }
 
 mp_obj *mp__answer_room(struct mp__call *call, size_t n)

@@ -10,10 +10,18 @@ int mp__call_plain(const struct mp__call *call, size_t least, size_t most);
 /* Whether each keyword is one of these, which are the arguments by position too, and is not given
    twice. MP_ETYPE, reported. */
 int mp__call_keywords(const struct mp__call *call, const char *const *names, size_t n);
+/* The same, and whether there are no more than these, and the first `least` of them. */
+int mp__call_takes(const struct mp__call *call, const char *const *names, size_t least, size_t n);
 
-/* Code, reported: a str with the repr; room for n objects in `scratch`, NULL if there is none. */
+/* Code, reported: a str with the repr; one with what was written to a memory stream, which ends;
+   room for n objects in `scratch`, NULL if there is none. */
 int mp__answer_repr(struct mp__call *call, mp_obj o);
+int mp__answer_stream(struct mp__call *call, FILE *out, char **text);
 mp_obj *mp__answer_room(struct mp__call *call, size_t n);
+
+/* Answers an instance of a class of multiprocessing.managers, with its attributes; the room is for
+   four objects. */
+void mp__answer_instance(struct mp__call *call, mp_obj *room, const char *class, mp_obj state);
 
 /* Answers what Python's reversed(...) comes as: an iterator over a list. `room` was given for at
    least MP__ITER_ROOM objects, the n items behind those. */

@@ -162,6 +162,7 @@ void mp__client_traceback(struct mp__client *client, const char *format, ...)
     va_end(args);
     if (!mp__utf8_is_valid(text, strlen(text)))
         strcpy(text, "Exception: of a text that is no UTF-8");
+    strncat(text, "\n", sizeof text - strlen(text) - 1);
     mp__client_reply(client, "#TRACEBACK", mp_obj_str(text));
 }
 

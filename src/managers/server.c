@@ -98,7 +98,7 @@ static void clients_sweep(struct mp__server *server)
     }
 }
 
-static struct mp__client *client_new(struct mp__server *server, int fd)
+struct mp__client *mp__client_new(struct mp__server *server, int fd)
 {
     struct mp__client *client = calloc(1, sizeof *client);
     struct mp__handshake *handshake = malloc(sizeof *handshake);
@@ -157,7 +157,7 @@ static void door_answer(struct mp__server *server)
         }
         if (server->strangers >= STRANGERS_MOST)
             oldest_stranger_drop(server);
-        struct mp__client *client = client_new(server, fd);
+        struct mp__client *client = mp__client_new(server, fd);
         if (client == NULL)
             close(fd);
         else

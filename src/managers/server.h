@@ -161,6 +161,7 @@ int mp__server_open(struct mp__server *server, const mp_manager_options *options
 int mp__server_run(struct mp__server *server);
 void mp__server_close(struct mp__server *server);
 void mp__server_wake(const struct mp__server *server); /* any thread, signal handlers */
+struct mp__client *mp__client_new(struct mp__server *server, int fd); /* a stranger; NULL */
 void mp__client_end(struct mp__client *client);        /* it is freed later in this round */
 void mp__client_watch(struct mp__client *client);      /* for what it now needs */
 

@@ -12,7 +12,6 @@
  *   starts another, tells it those, and goes on; what others noted is lost unless they notice too.
  *   A program that closes all descriptors it knows nothing of has left the tree as far as the
  *   tracker knows; a call made later begins a tree of its own.
- *   The tracker shares nothing with the tree but pages that neither has written since the fork.
  *   A death between the starting of it and the first note leaves a tracker that ends at once. One
  *   between making a segment and telling its file leaves a note of whatever has the name in the end.
  *

@@ -2,6 +2,8 @@
  *
  * How it works
  *   [ note | name NUL ][ note | name NUL ] ...   in one piece of memory that grows and is pruned
+ *   It keeps none of the memory that it was forked with but its stack and variables: a large program
+ *   would cost twice what it writes later. So it takes and uses no memory of malloc's.
  *   It receives until the end of the channel, removes files, then folders, then segments, tells how
  *   many there were, and ends. It has nothing to save, and nothing shared: a death of it leaves what
  *   it knew, which the processes of the tree tell the next one.
@@ -167,10 +169,22 @@ void mp__tracker_print(const char *text)
     (void)unused;
 }
 
+/* Without the help of stdio, which may look at memory that is gone. */
+static void number_print(unsigned number)
+{
+    char text[16];
+    size_t at = sizeof text - 1;
+    text[at] = '\0';
+    do {
+        text[--at] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    mp__tracker_print(text + at);
+}
+
 /* Folders may stand in each other: again as long as it gets fewer. */
 static void kind_remove(const struct table *table, uint8_t kind, const char *what)
 {
-    char text[128];
     unsigned removed = 0, some;
     do {
         some = 0;
@@ -183,10 +197,11 @@ static void kind_remove(const struct table *table, uint8_t kind, const char *wha
     } while (some > 0);
     if (removed == 0)
         return;
-    snprintf(text, sizeof text,
-             "resource_tracker: There appear to be %u leaked %s objects to clean up at shutdown\n",
-             removed, what);
-    mp__tracker_print(text);
+    mp__tracker_print("resource_tracker: There appear to be ");
+    number_print(removed);
+    mp__tracker_print(" leaked ");
+    mp__tracker_print(what);
+    mp__tracker_print(" objects to clean up at shutdown\n");
 }
 
 static void message_take(struct table *table, const char *message, size_t n)
@@ -205,6 +220,7 @@ void mp__tracker_run(int fd)
     struct table table = {0};
     if (mp__arena != NULL)
         mp__map_release(mp__arena, mp__arena->size);
+    mp__memory_shed();
     for (;;) {
         ssize_t n = recv(fd, message, sizeof message, 0);
         if (n > 0)

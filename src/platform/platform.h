@@ -62,6 +62,11 @@ void *mp__map_shared(size_t size);
 void mp__map_punch(void *p, size_t size); /* may give the pages back; contents become unknown */
 void mp__map_release(void *p, size_t size);
 
+/* For a forked process that goes on with what stands on its stack and in the variables of programs
+   and libraries: what malloc gave out before becomes zeros, and costs nothing more. After it nothing
+   may be called that takes memory, or has. */
+void mp__memory_shed(void);
+
 /* Private pages that are zero again in every forked child; where the system does not do it, `reset`,
    which runs in the children of fork(), has to. */
 void *mp__map_wiped(size_t size, void (*reset)(void));

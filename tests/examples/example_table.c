@@ -471,6 +471,10 @@ const struct example examples[] = {
         .runs = 20,
     },
     {
+        .id = "beyond.03",
+        .expected = "1000000 integers in psm_@hex: the sum is 499999500000\n",
+    },
+    {
         .id = "beyond.04",
         .expected = "The producer's account is the same: "
                     "('account', 5050, 'bread cheese wine', 14.75)\n"

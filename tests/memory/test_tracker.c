@@ -1,4 +1,5 @@
 /* The tracker removes what a tree of processes left, however it ended, and nothing else. */
+#include "base/sanitized.h"
 #include "support/support.h"
 #include "support/trees.h"
 
@@ -15,6 +16,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { MANY = 2000 };
@@ -349,6 +351,48 @@ static void test_it_has_nothing_open_but_its_channel_and_standard_error(void **s
     check(tree_run(look_at_the_tracker) == 0);
 }
 
+static long resident_pages(pid_t pid)
+{
+    char path[64], text[64] = "";
+    long size = 0, resident = 0;
+    (void)snprintf(path, sizeof path, "/proc/%ld/statm", (long)pid);
+    int fd = open(path, O_RDONLY);
+    check(fd >= 0 && read(fd, text, sizeof text - 1) > 0 && close(fd) == 0);
+    check(sscanf(text, "%ld %ld", &size, &resident) == 2);
+    return resident;
+}
+
+/* Large pieces, and many small ones. */
+static int take_much_memory(void)
+{
+    enum { LARGE = 64 << 20, SMALL = 1000, SMALL_ONES = 30000 };
+    const struct timespec moment = {.tv_nsec = 1000000};
+    char *large = malloc(LARGE);
+    check(large != NULL);
+    memset(large, 1, LARGE);
+    for (int i = 0; i < SMALL_ONES; i++)
+        memset(malloc(SMALL), 1, SMALL);
+    note_and_make(1);
+    pid_t tracker = tree_tracker();
+    while (resident_pages(tracker) * sysconf(_SC_PAGESIZE) >
+           16 << 20) /* or the time limit ends it */
+        (void)nanosleep(&moment, NULL);
+    check(large[LARGE - 1] == 1);
+    note_and_make(2);
+    return 0;
+}
+
+static void test_it_does_not_keep_the_memory_of_the_program(void **state)
+{
+    (void)state;
+    if (SANITIZED || mp__boot_now() == 0) {
+        print_message("SKIPPED: sanitizers and the portable form leave it all in place\n");
+        skip();
+    }
+    check(tree_run(take_much_memory) == 0);
+    check(!segment_exists(name_of(1)) && !segment_exists(name_of(2)));
+}
+
 /* ---- trackers that are gone ------------------------------------------------------------------ */
 
 static int lose_the_tracker(void)
@@ -509,6 +553,8 @@ int main(void)
         support_test("tracker: signals do not end it", test_signals_do_not_end_it),
         support_test("tracker: it has nothing open but its channel and standard error",
                      test_it_has_nothing_open_but_its_channel_and_standard_error),
+        support_test("tracker: it does not keep the memory of the program",
+                     test_it_does_not_keep_the_memory_of_the_program),
         support_test("tracker: after a kill the next note starts another that knows all",
                      test_after_a_kill_the_next_note_starts_another_that_knows_all),
         support_test("tracker: a child tells a new tracker its own names only",
