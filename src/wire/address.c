@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/time.h>
@@ -244,6 +245,12 @@ static int un_connect(int fd, const struct mp__address *address, mp__moment unti
     return rc == 0 && once ? fd_set_waiting(fd, true) : rc;
 }
 
+void mp__fd_hurry(int fd)
+{
+    int on = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
 /* A connection to a free port of this machine may find itself: both ends are one. */
 static bool is_own_peer(int fd)
 {
@@ -275,6 +282,7 @@ static int in_connect(int fd, const struct mp__address *address, mp__moment unti
         if (error != 0)
             return -error;
     }
+    mp__fd_hurry(fd);
     return is_own_peer(fd) ? -ECONNREFUSED : fd_set_waiting(fd, true);
 }
 

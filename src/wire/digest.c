@@ -22,10 +22,10 @@ struct sink {
 
 static uint32_t word_at(const unsigned char *p, bool big_endian)
 {
-    uint32_t word = 0;
-    for (unsigned i = 0; i < 4; i++)
-        word |= (uint32_t)p[i] << 8 * (big_endian ? 3 - i : i);
-    return word;
+    uint32_t first = p[0], second = p[1], third = p[2], last = p[3];
+    if (big_endian)
+        return first << 24 | second << 16 | third << 8 | last;
+    return last << 24 | third << 16 | second << 8 | first;
 }
 
 static void put_number(unsigned char *p, size_t size, uint64_t number, bool big_endian)
@@ -120,23 +120,38 @@ static void sha256_expand(uint32_t words[64], const unsigned char block[BLOCK])
     }
 }
 
+/* One round; the words that it does not change are given by value, and the two that it changes take
+   the next places in turn: nothing is moved. */
+static inline void sha256_turn(uint32_t a, uint32_t b, uint32_t c, uint32_t *d, uint32_t e,
+                               uint32_t f, uint32_t g, uint32_t *h, uint32_t added)
+{
+    uint32_t big_1 = rotate_right(e, 6) ^ rotate_right(e, 11) ^ rotate_right(e, 25);
+    uint32_t big_0 = rotate_right(a, 2) ^ rotate_right(a, 13) ^ rotate_right(a, 22);
+    uint32_t choice = (e & f) ^ (~e & g), majority = (a & b) ^ (a & c) ^ (b & c);
+    *h += big_1 + choice + added;
+    *d += *h;
+    *h += big_0 + majority;
+}
+
 static void sha256_eat(uint32_t state[8], const unsigned char block[BLOCK])
 {
-    uint32_t words[64], s[8]; /* s: a to h */
+    uint32_t words[64];
+    uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
+    uint32_t e = state[4], f = state[5], g = state[6], h = state[7];
     sha256_expand(words, block);
-    memcpy(s, state, sizeof s);
-    for (unsigned i = 0; i < 64; i++) {
-        uint32_t big_1 = rotate_right(s[4], 6) ^ rotate_right(s[4], 11) ^ rotate_right(s[4], 25);
-        uint32_t choice = (s[4] & s[5]) ^ (~s[4] & s[6]);
-        uint32_t first = s[7] + big_1 + choice + cube_roots[i] + words[i];
-        uint32_t big_0 = rotate_right(s[0], 2) ^ rotate_right(s[0], 13) ^ rotate_right(s[0], 22);
-        uint32_t majority = (s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2]);
-        memmove(s + 1, s, 7 * sizeof s[0]);
-        s[4] += first;
-        s[0] = first + big_0 + majority;
+    for (unsigned i = 0; i < 64; i += 8) {
+        sha256_turn(a, b, c, &d, e, f, g, &h, cube_roots[i] + words[i]);
+        sha256_turn(h, a, b, &c, d, e, f, &g, cube_roots[i + 1] + words[i + 1]);
+        sha256_turn(g, h, a, &b, c, d, e, &f, cube_roots[i + 2] + words[i + 2]);
+        sha256_turn(f, g, h, &a, b, c, d, &e, cube_roots[i + 3] + words[i + 3]);
+        sha256_turn(e, f, g, &h, a, b, c, &d, cube_roots[i + 4] + words[i + 4]);
+        sha256_turn(d, e, f, &g, h, a, b, &c, cube_roots[i + 5] + words[i + 5]);
+        sha256_turn(c, d, e, &f, g, h, a, &b, cube_roots[i + 6] + words[i + 6]);
+        sha256_turn(b, c, d, &e, f, g, h, &a, cube_roots[i + 7] + words[i + 7]);
     }
+    const uint32_t end[8] = {a, b, c, d, e, f, g, h};
     for (unsigned i = 0; i < 8; i++)
-        state[i] += s[i];
+        state[i] += end[i];
 }
 
 /* ---- what both share ------------------------------------------------------------------------ */

@@ -240,6 +240,8 @@ int mp__door_take(const struct mp__door *door, struct mp__address *peer)
     int fd = mp__fd_accept(door->fd, &from.any, &size);
     if (fd < 0)
         return is_of_the_comer(-fd) ? -EAGAIN : fd;
+    if (door->address.any.sa_family == AF_INET)
+        mp__fd_hurry(fd);
     if (peer != NULL)
         mp__address_from_system(peer, &from.any, size < sizeof from.un ? size : sizeof from.un);
     return fd;

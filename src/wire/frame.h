@@ -29,6 +29,10 @@ int mp__frame_size(const struct mp__stream *stream, uint64_t *size, bool *inside
    that sleeps for them (hope.c). */
 size_t mp__stream_hope(const struct mp__stream *stream, void *p, size_t n);
 
+/* The same for poll: true when it has found something, or it is for one that sleeps to fail. */
+struct pollfd;
+bool mp__poll_hope(struct pollfd *polled, size_t n);
+
 /* Reads exactly n bytes; *got counts them, and tells how far it came on failure. MP_EEOF. */
 int mp__stream_read(const struct mp__stream *stream, void *p, size_t n, size_t *got);
 

@@ -156,19 +156,24 @@ static size_t body_size(const struct mp__handshake *h)
     return (size_t)h->in[0] << 24 | (size_t)h->in[1] << 16 | (size_t)h->in[2] << 8 | h->in[3];
 }
 
+/* What is missing of the head, and then of the message. */
+static size_t message_missing(const struct mp__handshake *h)
+{
+    return HEAD + (h->have < HEAD ? 0 : body_size(h)) - h->have;
+}
+
 /* 1: the message is there. */
 static int message_await(struct mp__handshake *h)
 {
     for (;;) {
-        size_t end = h->have < HEAD ? 0 : body_size(h);
-        if (end > MP__HANDSHAKE_MOST)
+        if (h->have >= HEAD && body_size(h) > MP__HANDSHAKE_MOST)
             return MP_EOVERFLOW;
-        end += HEAD;
-        if (h->have == end)
+        size_t missing = message_missing(h);
+        if (missing == 0)
             return 1;
         unsigned char *at = h->in + h->have;
-        ssize_t n = h->is_socket ? recv(h->fd, at, end - h->have, MSG_DONTWAIT)
-                                 : read(h->fd, at, end - h->have);
+        ssize_t n =
+            h->is_socket ? recv(h->fd, at, missing, MSG_DONTWAIT) : read(h->fd, at, missing);
         if (n > 0)
             h->have += (size_t)n;
         else if (n == 0 || errno == ECONNRESET)
@@ -221,10 +226,16 @@ bool mp__handshake_is_proven(const struct mp__handshake *h)
 
 int mp__handshake_run(struct mp__handshake *h, mp__moment until)
 {
+    struct mp__stream stream = {h->fd, h->is_socket};
     for (;;) {
         int rc = mp__handshake_go(h);
         if (rc != 0)
             return rc > 0 ? 0 : rc;
+        size_t some =
+            until == 0 ? 0 : mp__stream_hope(&stream, h->in + h->have, message_missing(h));
+        h->have += some;
+        if (some > 0)
+            continue;
         rc = mp__stream_await(h->fd, POLLIN, until);
         if (rc <= 0)
             return rc == 0 ? MP_ETIMEOUT : rc;

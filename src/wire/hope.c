@@ -9,7 +9,8 @@
  *   Without credit a wait hopes only now and then, ever more seldom, to find out whether the other
  *   side has become quick. On a machine with one processor nobody hopes.
  *   Apart from the spinning for locks, whose waits are shorter and whose luck is another.
- *   A look at a socket is the attempt to read itself; a pipe can only be polled.
+ *   A look at a socket is the attempt to read itself; a pipe can only be polled, and what a listener
+ *   waits for too. Its callers come when they please: they have a credit of their own.
  */
 #include "wire/frame.h"
 
@@ -27,28 +28,30 @@ struct hope {
     unsigned credit, skipped, every;
 };
 
-static _Thread_local struct hope hope = {CREDIT_FULL, 0, PROBE_EVERY_FIRST};
+/* Messages of one connection, and anything that a listener waits for. */
+static _Thread_local struct hope for_message = {CREDIT_FULL, 0, PROBE_EVERY_FIRST},
+                                 for_callers = {CREDIT_FULL, 0, PROBE_EVERY_FIRST};
 static atomic_int cpus;
 
-static bool may_hope(void)
+static bool may_hope(struct hope *hope)
 {
     int n = atomic_load_explicit(&cpus, memory_order_relaxed); /* a cache of one number */
     if (n == 0) {
         n = mp__cpus_online();
         atomic_store_explicit(&cpus, n, memory_order_relaxed);
     }
-    return n > 1 && (hope.credit > 0 || ++hope.skipped % hope.every == 0);
+    return n > 1 && (hope->credit > 0 || ++hope->skipped % hope->every == 0);
 }
 
-static void hope_ended(bool fulfilled)
+static void hope_ended(struct hope *hope, bool fulfilled)
 {
     if (fulfilled) {
-        hope = (struct hope){CREDIT_FULL, 0, PROBE_EVERY_FIRST};
+        *hope = (struct hope){CREDIT_FULL, 0, PROBE_EVERY_FIRST};
         return;
     }
-    if (hope.credit == 0 && hope.every < PROBE_EVERY_LAST)
-        hope.every *= 2;
-    hope.credit /= 2;
+    if (hope->credit == 0 && hope->every < PROBE_EVERY_LAST)
+        hope->every *= 2;
+    hope->credit /= 2;
 }
 
 /* True when there is something, the end or a failure included, for a blocking call to find. */
@@ -64,7 +67,7 @@ static bool look(const struct mp__stream *stream, void *p, size_t n, size_t *got
 size_t mp__stream_hope(const struct mp__stream *stream, void *p, size_t n)
 {
     size_t got = 0;
-    if (!may_hope())
+    if (!may_hope(&for_message))
         return 0;
     if (look(stream, p, n, &got)) /* there already: that says nothing of hoping */
         return got;
@@ -73,6 +76,21 @@ size_t mp__stream_hope(const struct mp__stream *stream, void *p, size_t n)
     do
         fulfilled = look(stream, p, n, &got);
     while (!fulfilled && mp__now() < end);
-    hope_ended(fulfilled);
+    hope_ended(&for_message, fulfilled);
     return got;
+}
+
+bool mp__poll_hope(struct pollfd *polled, size_t n)
+{
+    if (!may_hope(&for_callers))
+        return false;
+    if (poll(polled, (nfds_t)n, 0) != 0)
+        return true;
+    mp__moment end = mp__now() + HOPE_SPAN;
+    bool fulfilled;
+    do
+        fulfilled = poll(polled, (nfds_t)n, 0) != 0;
+    while (!fulfilled && mp__now() < end);
+    hope_ended(&for_callers, fulfilled);
+    return fulfilled;
 }

@@ -213,7 +213,9 @@ static int listener_turn(mp_listener *l, mp__moment until, mp_connection **out)
     struct pollfd polled[1 + STRANGERS];
     strangers_expire(l);
     listener_polled(l, polled);
-    int n = poll(polled, (nfds_t)(1 + l->n), mp__poll_time(turn_end(l, until)));
+    size_t count = 1 + l->n;
+    int time = mp__poll_time(turn_end(l, until));
+    int n = time != 0 && mp__poll_hope(polled, count) ? 1 : poll(polled, (nfds_t)count, time);
     if (n <= 0)
         return n == 0 || errno == EINTR ? 0 : mp__fail(-errno);
     if (polled[0].revents & POLLNVAL)

@@ -6,6 +6,7 @@ as the C sides measure theirs.
 """
 
 import multiprocessing
+import multiprocessing.connection
 import os
 import pickle
 import sys
@@ -244,6 +245,24 @@ def connection_stream_body(size):
     return body
 
 
+def listener_body(key):
+    """Member 0 connects, member 1 accepts; without a key, a byte is what they meet by."""
+    connection = multiprocessing.connection
+    listener = connection.Listener(family="AF_UNIX", authkey=key)
+
+    def body(team, index):
+        turn = 0
+        while team.goes_on(index, turn):
+            c = connection.Client(listener.address, authkey=key) if index == 0 else listener.accept()
+            if key is None:
+                c.recv_bytes() if index == 0 else c.send_bytes(b"x")
+            c.close()
+            turn += 1
+        return turn if index == 0 else 0
+
+    return body
+
+
 def queue_body(members, message, maxsize=1024):
     """The first half puts, the other half gets; None ends one who gets."""
     queue = mp.Queue(maxsize)
@@ -315,6 +334,8 @@ def measure_team(name, members, place, pinning, seconds):
         return team.time(connection_trips_body("simplex" not in name), seconds)
     if name.startswith("connection_stream_"):
         return team.time(connection_stream_body(int(name.rpartition("_")[2])), seconds)
+    if name.startswith("listener_"):
+        return team.time(listener_body({"key": b"abracadabra", "plain": None}[name[9:]]), seconds)
     if name == "queue_int":
         return team.time(queue_body(team.members, 5), seconds)
     if name == "queue_64_unbounded":
