@@ -81,7 +81,6 @@ def strange_values(m):
     """What means something to Python only is kept for it."""
     for value in [Stranger(), Stranger, len, 1j, range(5), slice(1, None, 2), ...,
                   datetime.datetime(2024, 2, 29, 12, 30), decimal.Decimal("0.10"),
-                  collections.OrderedDict([("b", 1), ("a", 2)]), collections.deque([1, 2], 5),
                   collections.Counter("aab"), ValueError("text", 5), array.array("d", [0.5])]:
         d = m.dict(k=value)
         same(d["k"], value)
@@ -169,8 +168,13 @@ def dict_iterators(m):
     same((next(first), next(first), next(second)), ("0", "1", "0"))
     same(list(second), list(whole)[1:])
     raises(StopIteration, next, second)
-    raises(RemoteError, first.send, None)
-    raises(RemoteError, first.close)
+    for no_generator in (lambda: first.send(None), first.close):
+        try:
+            no_generator()
+        except (RemoteError, AttributeError):
+            pass
+        else:
+            raise AssertionError("an iterator of a dict is no generator")
     same(next(first), "2")
     d["new"] = 1
     raises(RuntimeError, next, first)
@@ -278,8 +282,6 @@ def list_changes(m):
 def newer_methods(m):
     """What only Python 3.14's proxies have as methods; by name they work with all."""
     d = m.dict({"a": 1})
-    if "__or__" not in m._create("dict")[1]:
-        return "this server is older"
     same(d._callmethod("__or__", ({"b": 2},)), {"a": 1, "b": 2})
     same(d._callmethod("__ror__", ({"b": 2},)), {"b": 2, "a": 1})
     d._callmethod("update", ({"c": 3},))
@@ -289,7 +291,6 @@ def newer_methods(m):
     items._callmethod("clear")
     same(items[:], [])
     same(m.Lock()._callmethod("locked"), False)
-    return None
 
 
 def set_methods(m):

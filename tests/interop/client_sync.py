@@ -68,6 +68,19 @@ def locks(m):
     lock.release()
 
 
+def held(m):
+    """A lock is its process's as long as that lives, whatever becomes of the connection."""
+    for lock in (m.Lock(), m.BoundedSemaphore(1)):
+        again = m.list([lock])[0]
+        lock.acquire()
+        del again  # the last id that Python's client knows of goes, and the connection with it
+        same(in_thread(lock.acquire, False), False)
+        lock.release()
+        same(in_thread(lock.acquire), True)
+        same(lock.acquire(False), False)
+        lock.release()
+
+
 def semaphores(m):
     s = m.Semaphore(2)
     same((s.acquire(), s.acquire(), s.acquire(False)), (True, True, False))

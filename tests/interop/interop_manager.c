@@ -57,7 +57,7 @@ static void manager_end(struct peer *peer, mp_manager *manager)
     wait_for_objects(manager, 0);
     assert_mp_result(mp_manager_shutdown(manager), 0);
     int code = -1;
-    assert_mp_result(mp_process_exitcode(mp_manager_process(manager), &code), 0);
+    assert_mp_result(mp_process_exitcode(mp_manager_process(manager), &code), 1);
     check(code == 0);
     mp_manager_destroy(manager);
 }
@@ -274,7 +274,7 @@ static const struct matrix_case cases[] = {
     {.name = "Value", .python = "plain_values"},
     {.name = "str", .python = "texts"},
     {.name = "Iterator", .python = "dict_iterators"},
-    {.name = "Lock", .python = "locks recursive_locks", .with_manager = together_locks},
+    {.name = "Lock", .python = "locks recursive_locks held", .with_manager = together_locks},
     {.name = "Semaphore", .python = "semaphores"},
     {.name = "Condition", .python = "conditions", .with_manager = together_condition},
     {.name = "Event", .python = "events", .with_manager = together_event},

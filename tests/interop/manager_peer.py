@@ -108,6 +108,7 @@ def new(typeid, *args):
 
 
 def do(proxy, name, *args):
+    keep(proxy)  # with the last one Python drops its connection
     return keep(getattr(proxy, name)(*args))
 
 

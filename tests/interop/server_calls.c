@@ -190,6 +190,7 @@ void server_references(struct peer *peer, mp_manager *manager)
     check(mp_manager_number_of_objects(manager) == 1);
     object = peer_ask(peer, "do", MP_TUPLE(mp_obj_proxy(mp_dict_proxy(dict)), "copy"));
     obj_is(object, MP_DICT("a", 1));
+    peer_gives(peer, "forget", MP_NONE, MP_NONE);
     assert_mp_result(mp_obj_copy(mp_obj_proxy(mp_dict_proxy(dict)), &object), 0);
     assert_mp_result(mp_dict_from(object, &again), 0);
     mp_obj_free(&object);
@@ -216,15 +217,21 @@ static int process_appends(void *arg)
     return 0;
 }
 
+struct outliving {
+    mp_proxy *list, *event;
+    struct signal_pipe running;
+};
+
 /* The parent drops its proxy while the child, which has a reference from its start on, waits. */
 static int child_outlives_the_proxy(void *arg)
 {
-    mp_proxy **proxies = *(mp_proxy ***)arg;
-    proxy_gives(proxies[1], "wait", MP_TUPLE(30), MP_TRUE);
-    proxy_gives(proxies[0], "append", MP_TUPLE(1), MP_NONE);
-    proxy_gives(proxies[0], "__len__", MP_NONE, MP(1));
-    mp_proxy_destroy(proxies[0]);
-    mp_proxy_destroy(proxies[1]);
+    struct outliving *outliving = *(struct outliving **)arg;
+    pipe_tell(&outliving->running, 'r');
+    proxy_gives(outliving->event, "wait", MP_TUPLE(30), MP_TRUE);
+    proxy_gives(outliving->list, "append", MP_TUPLE(1), MP_NONE);
+    proxy_gives(outliving->list, "__len__", MP_NONE, MP(1));
+    mp_proxy_destroy(outliving->list);
+    mp_proxy_destroy(outliving->event);
     return 0;
 }
 
@@ -240,7 +247,7 @@ static void process_ends(mp_process *process)
 {
     int code = -1;
     assert_mp_result(mp_process_join(process, 30), 0);
-    assert_mp_result(mp_process_exitcode(process, &code), 0);
+    assert_mp_result(mp_process_exitcode(process, &code), 1);
     check(code == 0);
     mp_process_destroy(process);
 }
@@ -255,12 +262,15 @@ void server_children(struct peer *peer, mp_manager *manager)
     proxy_gives(list, "pop", MP_NONE, MP("forked"));
     mp_proxy_destroy(list);
 
-    mp_proxy *both[] = {proxy_make(manager, "list", MP_NONE),
-                        proxy_make(manager, "Event", MP_NONE)};
-    mp_proxy **arg = both;
+    struct outliving outliving = {.list = proxy_make(manager, "list", MP_NONE),
+                                  .event = proxy_make(manager, "Event", MP_NONE)};
+    struct outliving *arg = &outliving;
+    pipe_open(&outliving.running);
     mp_process *process = process_of(child_outlives_the_proxy, &arg, sizeof arg);
-    mp_proxy_destroy(both[0]);
-    proxy_gives(both[1], "set", MP_NONE, MP_NONE);
+    check(pipe_await(&outliving.running) == 'r');
+    mp_proxy_destroy(outliving.list);
+    proxy_gives(outliving.event, "set", MP_NONE, MP_NONE);
     process_ends(process);
-    mp_proxy_destroy(both[1]);
+    mp_proxy_destroy(outliving.event);
+    pipe_close(&outliving.running);
 }
