@@ -8,7 +8,7 @@ import signal
 import tempfile
 import threading
 import time
-from multiprocessing.managers import AutoProxy, ListProxy, RemoteError, Token
+from multiprocessing.managers import AutoProxy, BaseManager, ListProxy, RemoteError, Token
 
 from client_sync import HANGS, Thread, until
 from manager_checks import Client, dispatch, raises, same, true
@@ -153,14 +153,26 @@ def own_types(m):
     raises(RemoteError, m.Maths, "text")
 
 
+class Remote(BaseManager):
+    """As the documentation has it: typeids, and nothing of how they are made."""
+
+
+Remote.register("Maths")
+Remote.register("get_total")
+
+
 def recipe(m):
-    """A remote manager as the documentation has it: the exposed methods are asked for."""
-    maths = m.Maths(1)
-    asked = AutoProxy(maths._token, "pickle", authkey=m._authkey)
+    remote = Remote(m._address, m._authkey)
+    remote.connect()
+    maths = remote.Maths(1)
+    same((maths.add(20, y=22), maths.kept()), (42, 1))
+    raises(KeyError, maths.fail, "MP_EKEY")
+    asked = AutoProxy(maths._token, "pickle", authkey=m._authkey)  # asks for the methods
     same(sorted(set(asked._exposed_)), sorted(set(maths._exposed_)))
-    same((asked.add(20, y=22), asked.kept()), (42, 1))
-    raises(KeyError, asked.fail, "MP_EKEY")
-    same(m.dict(a=1)["a"], 1)
+    same((asked.add(x=1), asked.kept()), (1, 1))
+    one, another = remote.get_total(), remote.get_total()
+    before = one.add(0)
+    same((one.add(2), another.add(3), one.add(0)), (before + 2, before + 5, before + 5))
 
 
 # ---- references ------------------------------------------------------------------------------------

@@ -176,6 +176,40 @@ static void ends(struct peer *peer)
     server_is_killed(peer);
 }
 
+/* A C process that is killed with the lock leaves it to Python. */
+static int holder(void *arg)
+{
+    mp_proxy **proxies = arg;
+    proxy_gives(proxies[0], "acquire", MP_NONE, MP_TRUE);
+    proxy_gives(proxies[1], "set", MP_NONE, MP_NONE);
+    while (pause() != 0)
+        ;
+    return 1;
+}
+
+static void c_is_killed(struct peer *peer, mp_manager *manager)
+{
+    mp_proxy *lock = proxy_make(manager, "Lock", MP_NONE);
+    mp_proxy *held = proxy_make(manager, "Event", MP_NONE), *both[] = {lock, held};
+    pid_t child = child_fork(holder, both);
+    proxy_gives(held, "wait", MP_NONE, MP_TRUE);
+    peer_gives(peer, "begin",
+               MP_TUPLE(MP_TUPLE(mp_obj_proxy(lock), "acquire", MP_TRUE, 0.01),
+                        MP_TUPLE(mp_obj_proxy(held), "clear"),
+                        MP_TUPLE(mp_obj_proxy(lock), "acquire"),
+                        MP_TUPLE(mp_obj_proxy(lock), "release")),
+               MP_NONE);
+    mp_obj set = MP_TRUE; /* until Python is about to acquire */
+    while (mp_obj_equal(set, MP_TRUE))
+        set = proxy_call(held, "is_set", MP_NONE);
+    check(kill(child, SIGKILL) == 0);
+    check(child_wait(child) == -SIGKILL);
+    peer_gives(peer, "finish", MP_NONE, MP_LIST(MP_FALSE, MP_NONE, MP_TRUE, MP_NONE));
+    proxy_gives(lock, "acquire", MP_TUPLE(MP_FALSE), MP_TRUE);
+    mp_proxy_destroy(lock);
+    mp_proxy_destroy(held);
+}
+
 /* What a killed Python process held is free again, and what it referred to is gone. */
 static void python_is_killed(struct peer *peer, mp_manager *manager)
 {
@@ -198,6 +232,12 @@ static void python_is_killed(struct peer *peer, mp_manager *manager)
         mp_proxy_destroy(lock);
     }
     mp_list_destroy(list);
+}
+
+static void kills(struct peer *peer, mp_manager *manager)
+{
+    python_is_killed(peer, manager);
+    c_is_killed(peer, manager);
 }
 
 /* ---- the recipe of the documentation ------------------------------------------------------------------ */
@@ -294,7 +334,7 @@ static const struct matrix_case cases[] = {
     {.name = "key", .alone = other_keys},
     {.name = "tcp", .alone = over_tcp},
     {.name = "abstract", .alone = over_abstract},
-    {.name = "kill", .with_manager = python_is_killed},
+    {.name = "kill", .with_manager = kills},
     {.name = "end", .alone = ends},
 };
 

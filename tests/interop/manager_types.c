@@ -162,6 +162,40 @@ static const struct mp_managed_type maths_type = {
     .methods = maths_methods,
 };
 
+/* ---- the total, which all clients share ------------------------------------------------------- */
+
+static struct {
+    pthread_mutex_t mutex;
+    int64_t sum;
+} total = {PTHREAD_MUTEX_INITIALIZER, 0};
+
+static int total_create(void **self, mp_obj args, mp_obj kwargs)
+{
+    *self = &total;
+    return args.len + kwargs.len == 0 ? 0 : MP_ETYPE;
+}
+
+static int total_add(void *self, mp_obj args, mp_obj kwargs, mp_obj *result)
+{
+    int64_t x;
+    (void)self;
+    (void)kwargs;
+    int rc = mp_obj_unpack(args, "q", &x);
+    if (rc != 0)
+        return rc;
+    (void)pthread_mutex_lock(&total.mutex);
+    *result = MP(total.sum += x);
+    (void)pthread_mutex_unlock(&total.mutex);
+    return 0;
+}
+
+static const struct mp_managed_method total_methods[] = {
+    {.name = "add", .call = total_add},
+    {.name = NULL},
+};
+
+static const struct mp_managed_type total_type = {.create = total_create, .methods = total_methods};
+
 /* ---- tasks --------------------------------------------------------------------------------------- */
 
 /* apply gives (x,), map gives x. */
@@ -206,6 +240,7 @@ static int task_until_gone(mp_obj arg, mp_obj *result)
 void manager_types_register(void)
 {
     assert_mp_result(mp_manager_register("Maths", &maths_type), 0);
+    assert_mp_result(mp_manager_register("get_total", &total_type), 0);
     assert_mp_result(mp_manager_register_task("square", task_square), 0);
     assert_mp_result(mp_manager_register_task("add", task_add), 0);
     assert_mp_result(mp_manager_register_task("fail", task_fail), 0);

@@ -2,7 +2,7 @@
 #ifndef TESTS_INTEROP_MANAGER_TYPES_H
 #define TESTS_INTEROP_MANAGER_TYPES_H
 
-/* The type "Maths"; the tasks "square", "add", "fail" and "until_gone". */
+/* The types "Maths" and "get_total"; the tasks "square", "add", "fail" and "until_gone". */
 void manager_types_register(void);
 
 #endif
