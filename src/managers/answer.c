@@ -1,6 +1,8 @@
 /* What a server's answer means to the caller: a value, a proxy, or somebody's failure as a code. */
 #include "managers/hub.h"
+#include "managers/iterable.h"
 #include "managers/server.h"
+#include "managers/typecode.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +41,7 @@ static int code_report(const mp_obj *value)
     return mp__failf((int)value->items[0].i, "%s", value->items[1].s);
 }
 
-static int text_report(const mp_obj *value)
+static int text_report(int code, const mp_obj *value)
 {
     const char *text = value->type == MP_TYPE_STR ? value->s : "";
     size_t n = strlen(text), most = 400;
@@ -47,7 +49,7 @@ static int text_report(const mp_obj *value)
         n--;
     /* of a long one the end says what happened */
     const char *from = n > most ? text + n - most : text;
-    return mp__failf(MP_EREMOTE, "%.*s", (int)(text + n - from), from);
+    return mp__failf(code, "%.*s", (int)(text + n - from), from);
 }
 
 /* (names, Token) as an object that stands for a proxy; its reference waits for that proxy. */
@@ -86,13 +88,58 @@ static bool holds_opaque(const mp_obj *o)
     return false;
 }
 
+/* What Python sends for an array, an iterator over a sequence, a Namespace or a Value, as plain data:
+   a list, a list, a dict of the attributes, the value. UNKNOWN: it is something else. */
+enum { UNKNOWN = 1 };
+
+static int plain_take(const mp_obj *o, mp_obj *out)
+{
+    const mp_obj *args = &o->items[MP__OPAQUE_ARGS], *state = &o->items[MP__OPAQUE_STATE];
+    const mp_obj *name = &o->items[MP__OPAQUE_NAME], *value;
+    if (mp__opaque_calls(o, "array", "array"))
+        return mp__typecode_list(o, out);
+    if ((mp__opaque_calls(o, "builtins", "iter") || mp__opaque_calls(o, "builtins", "reversed")) &&
+        args->len >= 1 && !holds_opaque(&args->items[0]))
+        return mp_obj_copy(args->items[0], out);
+    if (strcmp(o->items[MP__OPAQUE_MODULE].s, MP__MANAGERS_MODULE) != 0 ||
+        state->type != MP_TYPE_DICT || holds_opaque(state))
+        return UNKNOWN;
+    if (strcmp(name->s, "Namespace") == 0)
+        return mp_obj_copy(*state, out);
+    value = strcmp(name->s, "Value") == 0 ? mp_obj_lookup(*state, mp_obj_str("_value")) : NULL;
+    return value != NULL ? mp_obj_copy(*value, out) : UNKNOWN;
+}
+
 static int value_take(mp_obj *answer, mp_obj *out)
 {
     if (out == NULL)
         return 0;
+    if (answer->items[1].type == MP__TYPE_OPAQUE) {
+        int rc = plain_take(&answer->items[1], out);
+        if (rc != UNKNOWN)
+            return rc;
+    }
     if (mp__type_is_container(answer->items[1].type) && holds_opaque(&answer->items[1]))
         return mp__failf(MP_EPICKLE, "the answer holds an object of a class of Python's");
     return mp__obj_take(answer, 1, out);
+}
+
+/* (value, ids): the references that came with it wait for proxies, or go. */
+static int moved_take(struct mp__hub *hub, const mp_obj *value, mp_obj *out)
+{
+    if (value->type != MP_TYPE_TUPLE || value->len != 2 || value->items[1].type != MP_TYPE_TUPLE)
+        return mp__failf(MP_EREMOTE, "the server's answer is none of the protocol");
+    const mp_obj *ids = &value->items[1];
+    int rc = out != NULL ? mp_obj_copy(value->items[0], out) : 0;
+    for (size_t i = 0; i < ids->len; i++) {
+        if (ids->items[i].type != MP_TYPE_STR)
+            continue;
+        if (rc == 0 && out != NULL)
+            mp__claim_add(hub, &ids->items[i]);
+        else
+            mp__hub_drop(hub, &ids->items[i]);
+    }
+    return rc;
 }
 
 int mp__answer_take(struct mp__hub *hub, mp_obj *answer, mp_obj *out)
@@ -104,14 +151,18 @@ int mp__answer_take(struct mp__hub *hub, mp_obj *answer, mp_obj *out)
     } else if (is_kind(answer, "#RECOVERED")) {
         rc = value_take(answer, out);
         rc = rc == 0 ? MP_RECOVERED : rc;
+    } else if (is_kind(answer, "#MOVED")) {
+        rc = moved_take(hub, value, out);
     } else if (is_kind(answer, "#PROXY")) {
         rc = proxy_take(hub, value, out);
     } else if (is_kind(answer, "#CODE")) {
         rc = code_report(value);
+    } else if (is_kind(answer, "#UNSERIALIZABLE")) {
+        rc = text_report(MP_EPICKLE, value);
     } else if (is_kind(answer, "#ERROR") && value->type == MP__TYPE_OPAQUE) {
         rc = exception_report(value);
     } else {
-        rc = text_report(value);
+        rc = text_report(MP_EREMOTE, value);
     }
     mp_obj_free(answer);
     return rc;

@@ -4,8 +4,9 @@
  *   A new connection gives one command and is closed after the answer; accept_connection makes it
  *   one of calls instead. A client of libmp says in the name that it gives there that it is one,
  *   and which process: "Process-1|libmp:<number>:<what>", with s for what is its session and c for
- *   the others. A session goes on with commands, among them two that CPython does not have: adopt
- *   references to many objects at once, as far as they exist, and drop one without an answer.
+ *   the others. A session goes on with commands, among them three that CPython does not have: adopt
+ *   references to many objects at once, as far as they exist; drop one without an answer; and lend
+ *   all to a child that is about to be forked, so that it has them whatever its parent does next.
  */
 #include "managers/server.h"
 
@@ -121,6 +122,18 @@ static void adopt(struct mp__client *client, const mp_obj *args)
     done(client);
 }
 
+/* (number): a child of this session's process is about to be forked, with this number and with the
+   same references. */
+static void lend(struct mp__client *client, const mp_obj *args)
+{
+    int64_t token;
+    if (args->len != 1 || mp_obj_as_int(args->items[0], &token) != 0 ||
+        mp__holder_lend(client->server, client->holder, (uint64_t)token) != 0)
+        mp__client_traceback(client, "MemoryError");
+    else
+        done(client);
+}
+
 static void drop(struct mp__client *client, const mp_obj *args)
 {
     struct mp__managed *object = object_of(client, args);
@@ -201,6 +214,7 @@ static void libmp_join(struct mp__client *client, const char *said)
     client->holder = mp__holder_of_token(client->server, token);
     if (what == 's' && client->holder->token == token && !client->holder->in_session) {
         client->holder->in_session = true;
+        client->holder->lent_until = MP__NEVER;
         client->is_session = true;
     }
 }
@@ -231,6 +245,7 @@ bool mp__command_run(struct mp__client *client, mp_obj *request)
                     {"debug_info", debug_info, false},
                     {"shutdown", stop, false},
                     {"adopt", adopt, true},
+                    {"lend", lend, true},
                     {"drop", drop, true}};
     const mp_obj *name = &request->items[1];
     if (name->type == MP_TYPE_STR && strcmp(name->s, "create") == 0)

@@ -6,6 +6,8 @@
  *   make a connection for each command, so theirs say nothing; on this machine the kernel tells
  *   the pid behind a connection, and as that process made every reference it holds itself, all of
  *   them go when it has ended, which is looked for now and then. Everybody else is one holder.
+ *   A process that is about to be forked is lent what its parent has; where it has not begun its
+ *   session after 30 s there is none.
  *   Each holder has a table of how often it holds which object, with linear probing; a count that
  *   falls to 0 keeps its slot until the table is rebuilt.
  */
@@ -13,6 +15,8 @@
 
 #include <errno.h>
 #include <stdlib.h>
+
+#define LENT_TIME (30 * MP__SECOND)
 
 struct mp__held {
     struct mp__managed *object; /* NULL: free */
@@ -26,6 +30,7 @@ static struct mp__holder *holder_new(struct mp__server *server)
     if (holder == NULL)
         return &server->anybody;
     holder->next = server->holders;
+    holder->lent_until = MP__NEVER;
     server->holders = holder;
     return holder;
 }
@@ -136,6 +141,21 @@ bool mp__holder_give(struct mp__server *server, struct mp__holder *holder,
     return found;
 }
 
+int mp__holder_lend(struct mp__server *server, const struct mp__holder *from, uint64_t token)
+{
+    struct mp__holder *holder = mp__holder_of_token(server, token);
+    if (holder == &server->anybody || holder == from || holder->in_session)
+        return -ENOMEM;
+    holder->lent_until = mp__moment_in(LENT_TIME);
+    for (size_t i = 0; i < from->room; i++)
+        for (uint32_t n = 0; n < from->held[i].count; n++)
+            if (mp__holder_take(holder, from->held[i].object) != 0) {
+                mp__holder_drop(server, holder);
+                return -ENOMEM;
+            }
+    return 0;
+}
+
 /* ---- ends ----------------------------------------------------------------------------------- */
 
 static void held_release(struct mp__holder *holder)
@@ -170,9 +190,10 @@ void mp__holders_look(struct mp__server *server)
     for (struct mp__holder *holder = server->holders; holder != NULL; holder = next) {
         uint64_t start = 0;
         next = holder->next;
-        if (holder->pid == 0)
+        if (holder->pid == 0 && !mp__moment_passed(holder->lent_until))
             continue;
-        if (mp__process_trace(holder->pid, &start) == MP__TRACE_GONE || start != holder->start)
+        if (holder->pid == 0 || mp__process_trace(holder->pid, &start) == MP__TRACE_GONE ||
+            start != holder->start)
             mp__holder_drop(server, holder);
     }
 }

@@ -193,6 +193,20 @@ void mp__drop(struct mp__host *host, mp_obj *kept)
     mp_obj_free(kept);
 }
 
+size_t mp__proxies_in(struct mp__host *host, const mp_obj *o, struct mp__managed **found,
+                      size_t most)
+{
+    size_t n = 0;
+    if (o->type == MP_TYPE_PROXY && most > 0) {
+        found[0] = proxy_target(host, o);
+        return found[0] != NULL;
+    }
+    for (size_t i = 0; mp__type_is_container(o->type) && i < mp__obj_items(o); i++)
+        if (mp__type_is_container(o->items[i].type))
+            n += mp__proxies_in(host, &o->items[i], found + n, most - n);
+    return n;
+}
+
 int mp__peek(struct mp__host *host, const mp_obj *proxy, mp_obj *copy)
 {
     struct mp__managed *object = proxy->type == MP_TYPE_PROXY ? proxy_target(host, proxy) : NULL;

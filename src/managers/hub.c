@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define ADOPT_TIME MP__SECOND
+enum { HUBS_MOST = 64 };
 
 struct mp__claim {
     struct mp__claim *next;
@@ -61,12 +62,13 @@ static void fork_parent(void)
 static void hub_inherit(struct mp__hub *hub)
 {
     atomic_store(&hub->is_inherited, true);
-    hub->token = 0;
+    hub->token = hub->lent_token;
+    hub->lent_token = 0;
     hub->claims = NULL; /* the parent's */
     pthread_mutex_init(&hub->session_lock, NULL);
     mp__links_inherit(hub);
     for (struct mp_proxy *proxy = hub->proxies; proxy != NULL; proxy = proxy->next)
-        proxy->is_held = false;
+        proxy->is_held = proxy->is_lent;
 }
 
 static void fork_child(void)
@@ -85,10 +87,71 @@ static void children_adopt(void)
             (void)mp__hub_ensure(hub, mp__moment_in(ADOPT_TIME));
 }
 
+/* What a child that is about to be forked will be at this server. */
+static void hub_lend(struct mp__hub *hub)
+{
+    uint64_t token = 0;
+    mp_obj args[1];
+    pthread_mutex_lock(&hub->session_lock);
+    bool lends = hub->session.fd >= 0 && !atomic_load(&hub->is_inherited) &&
+                 mp__entropy(&token, sizeof token) == 0;
+    token = (token | 1) & INT64_MAX;
+    args[0] = mp_obj_int((int64_t)token);
+    mp_obj answer, request[4] = {mp_obj_none(), mp_obj_str("lend"), mp_obj_tuple(args, 1),
+                                 mp_obj_dict(NULL, 0)};
+    if (lends)
+        lends = mp__link_ask(&hub->session, request, &answer, mp__moment_in(ADOPT_TIME)) == 0 &&
+                mp__answer_take(hub, &answer, NULL) == 0;
+    pthread_mutex_unlock(&hub->session_lock);
+    mp__hubs_lock();
+    hub->lent_token = lends ? token : 0;
+    for (mp_proxy *proxy = hub->proxies; proxy != NULL; proxy = proxy->next)
+        proxy->is_lent = lends && proxy->is_held;
+    mp__hubs_unlock();
+}
+
+/* The hubs that have proxies, each with one user more. */
+static size_t hubs_hold(struct mp__hub *held[HUBS_MOST])
+{
+    size_t n = 0;
+    mp__hubs_lock();
+    for (struct mp__hub *hub = hubs; hub != NULL && n < HUBS_MOST; hub = hub->next)
+        if (hub->proxies != NULL && atomic_load(&hub->is_libmp)) {
+            hub->users++;
+            held[n++] = hub;
+        }
+    mp__hubs_unlock();
+    return n;
+}
+
+static void proxies_lend(void)
+{
+    struct mp__hub *held[HUBS_MOST];
+    size_t n = hubs_hold(held);
+    for (size_t i = 0; i < n; i++) {
+        hub_lend(held[i]);
+        mp__hub_leave(held[i]);
+    }
+}
+
+/* The fork is over, or there was none. */
+static void lent_forget(void)
+{
+    mp__hubs_lock();
+    for (struct mp__hub *hub = hubs; hub != NULL; hub = hub->next) {
+        hub->lent_token = 0;
+        for (mp_proxy *proxy = hub->proxies; proxy != NULL; proxy = proxy->next)
+            proxy->is_lent = false;
+    }
+    mp__hubs_unlock();
+}
+
+static const struct mp__fork_hooks hooks = {proxies_lend, lent_forget, children_adopt};
+
 static void forks_follow(void)
 {
     pthread_atfork(fork_prepare, fork_parent, fork_child);
-    mp__proxies_adopt = children_adopt;
+    mp__fork_hooks = &hooks;
 }
 
 /* ---- hubs ----------------------------------------------------------------------------------- */

@@ -12,13 +12,13 @@
  *   A fork copies descriptors, and as long as any process has one the server does not see the end of
  *   the other: so a forked child, however it was forked, first closes those of all links, and has
  *   no session and no references until it makes its own: at the start of an mp_process, else with
- *   the first call. A connection is listed before a fork can happen: forks wait for those that are
+ *   the first call. A server of libmp lends what the parent has to an mp_process that is about to
+ *   be forked, so that it is there whatever the parent does meanwhile. A connection is listed before a fork can happen: forks wait for those that are
  *   just being made.
  */
 #ifndef MP__HUB_H
 #define MP__HUB_H
 
-#include "wire/address.h"
 #include "wire/wire.h"
 
 #include <mp/managers.h>
@@ -48,6 +48,7 @@ struct mp__hub {
     atomic_bool is_closed;          /* this process has shut it down */
     atomic_bool is_inherited;       /* from the parent: there is no session, nothing is held */
     uint64_t token;                 /* of this process, for the session */
+    uint64_t lent_token;            /* of the child that is about to be forked; 0: none */
     pthread_mutex_t session_lock;
     struct mp__link session;
     struct mp__link *links;
@@ -118,6 +119,7 @@ struct mp_proxy {
     struct mp__hub *hub;
     struct mp_proxy *next, *before; /* of the hub */
     bool is_held;                   /* it has a reference */
+    bool is_lent;                   /* and the child that is about to be forked has another */
     mp_obj parts;                   /* an owned object of type proxy: see enum mp__proxy_item */
 };
 

@@ -15,16 +15,18 @@
 
 const char *mp__type_name(const mp_obj *o, char room[64])
 {
-    static const char *const names[] = {"NoneType",  "bool",  "int",   "float", "str",
-                                        "bytes",     "list",  "tuple", "dict",  "set",
-                                        "frozenset", "proxy", "handle"};
-    if (o->type <= MP_TYPE_HANDLE)
+    static const char *const names[] = {"NoneType", "bool",  "int",  "float", "str",      "bytes",
+                                        "list",     "tuple", "dict", "set",   "frozenset"};
+    if (o->type <= MP_TYPE_FROZENSET)
         return names[o->type];
-    if (o->type != MP__TYPE_OPAQUE)
-        return "int";
-    if (o->items[MP__OPAQUE_ARGS].type == MP_TYPE_NONE)
+    if (o->type != MP_TYPE_PROXY && o->type != MP__TYPE_OPAQUE)
+        return o->type == MP_TYPE_HANDLE ? "handle" : "int";
+    if (o->type == MP__TYPE_OPAQUE && o->items[MP__OPAQUE_ARGS].type == MP_TYPE_NONE)
         return "type";
-    const mp_obj *name = &o->items[MP__OPAQUE_NAME];
+    if (mp__opaque_calls(o, "array", "array"))
+        return "array.array";
+    const mp_obj *name =
+        &o->items[o->type == MP_TYPE_PROXY ? (int)MP__PROXY_CLASS : (int)MP__OPAQUE_NAME];
     snprintf(room, 64, "%.*s", (int)(name->len < 64 ? name->len : 64), name->s);
     return room;
 }

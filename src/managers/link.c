@@ -11,8 +11,7 @@
 #include "managers/hub.h"
 
 #include "managers/server.h"
-#include "wire/frame.h"
-#include "wire/handshake.h"
+#include "wire/wire.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -37,6 +36,8 @@ static int shake(const struct mp__link *link, mp__moment until)
         if (rc <= 0)
             return rc == 0 ? MP_ETIMEOUT : rc;
     }
+    if (rc == MP_EOVERFLOW)
+        return MP_EAUTH; /* it speaks another language */
     return rc == 1 ? 0 : rc;
 }
 

@@ -43,6 +43,7 @@ struct mp__call {
    is for types of which calls wait. */
 enum { MP__PARKED = 2 };
 
+/* The server holds `self` while it is called: a call may drop the last proxy of it. */
 typedef int mp__method_call(struct mp__managed *self, struct mp__call *call);
 
 struct mp__method {

@@ -192,10 +192,31 @@ static int replace(struct array *array, size_t at, size_t old, const struct numb
     return 0;
 }
 
+/* As Python has it for arrays, not for lists: nothing in the place of an extended slice. */
+static void delete_extended(struct array *array, const struct mp__slice *slice)
+{
+    const size_t size = array->code->size;
+    const int64_t step = slice->step < 0 ? -slice->step : slice->step;
+    const int64_t last = slice->start + (int64_t)(slice->len - 1) * slice->step;
+    const size_t first = (size_t)(slice->step < 0 ? last : slice->start);
+    size_t to = first;
+    for (size_t i = 0; i < slice->len; i++) {
+        size_t from = first + i * (size_t)step + 1;
+        size_t stay = i + 1 < slice->len ? (size_t)step - 1 : array->len - from;
+        memmove(array->bytes + size * to, array->bytes + size * from, size * stay);
+        to += stay;
+    }
+    array->len = to;
+}
+
 static int set_extended(struct array *array, const struct mp__slice *slice,
                         const struct numbers *new)
 {
     const size_t size = array->code->size;
+    if (new->len == 0 && slice->len > 0)
+        delete_extended(array, slice);
+    if (new->len == 0)
+        return 0;
     if (new->len != slice->len)
         return mp__failf(MP_EINVAL,
                          "attempt to assign array of size %zu to extended slice of size %zu",

@@ -5,6 +5,7 @@
  *   cannot begin before. A waiter whose time is up breaks the barrier for all; so does one whose
  *   client has gone, as its generation could never be whole again.
  */
+#include "managers/containers.h"
 #include "managers/server.h"
 
 #include <string.h>
@@ -17,6 +18,8 @@ struct barrier {
     struct mp__waiters waiters;
 };
 
+static const char *const create_names[] = {"parties", "action", "timeout"};
+
 static int barrier_create(struct mp__managed *self, struct mp__call *call)
 {
     struct barrier *b = (struct barrier *)self;
@@ -24,9 +27,7 @@ static int barrier_create(struct mp__managed *self, struct mp__call *call)
     const mp_obj *action = mp__call_argument(call, 1, "action");
     const mp_obj *timeout = mp__call_argument(call, 2, "timeout");
     mp__moment until;
-    int rc = mp__call_expects(call, 1, 3);
-    if (rc == 0 && parties == NULL)
-        rc = mp__failf(MP_ETYPE, "missing argument: 'parties'");
+    int rc = mp__call_takes(call, create_names, 1, 3);
     if (rc == 0)
         rc = mp_obj_as_int(*parties, &b->parties);
     if (rc == 0 && b->parties < 1)
@@ -79,7 +80,7 @@ static int barrier_wait(struct mp__managed *self, struct mp__call *call)
     struct barrier *b = (struct barrier *)self;
     const mp_obj *timeout = mp__call_argument(call, 0, "timeout");
     mp__moment until;
-    int rc = mp__call_expects(call, 0, 1);
+    int rc = mp__call_takes(call, create_names + 2, 0, 1);
     if (timeout == NULL || timeout->type == MP_TYPE_NONE)
         timeout = &b->timeout;
     if (rc == 0)
@@ -105,7 +106,7 @@ static int barrier_wait(struct mp__managed *self, struct mp__call *call)
 
 static int barrier_abort(struct mp__managed *self, struct mp__call *call)
 {
-    int rc = mp__call_expects(call, 0, 0);
+    int rc = mp__call_plain(call, 0, 0);
     if (rc == 0)
         barrier_break((struct barrier *)self);
     return rc;
@@ -114,7 +115,7 @@ static int barrier_abort(struct mp__managed *self, struct mp__call *call)
 static int barrier_reset(struct mp__managed *self, struct mp__call *call)
 {
     struct barrier *b = (struct barrier *)self;
-    int rc = mp__call_expects(call, 0, 0);
+    int rc = mp__call_plain(call, 0, 0);
     if (rc != 0)
         return rc;
     waiters_break(b);
@@ -127,9 +128,7 @@ static int barrier_attribute(struct mp__managed *self, struct mp__call *call)
 {
     const struct barrier *b = (const struct barrier *)self;
     const char *name;
-    int rc = mp__call_expects(call, 1, 1);
-    if (rc == 0 && call->args.len == 0)
-        rc = mp__failf(MP_ETYPE, "missing argument: the attribute's name");
+    int rc = mp__call_plain(call, 1, 1);
     if (rc == 0)
         rc = mp_obj_as_str(call->args.items[0], &name, NULL);
     if (rc != 0)

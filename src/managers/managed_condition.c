@@ -6,6 +6,7 @@
  *   with the mutex itself. One whose time is up goes the same way, with False. So an answer always
  *   comes with the mutex, and no notify is lost to a waiter that has gone: it is in neither queue.
  */
+#include "managers/containers.h"
 #include "managers/managed_lock.h"
 
 struct condition {
@@ -15,11 +16,14 @@ struct condition {
     struct mp__waiters waiters;
 };
 
+static const char *const lock_name[] = {"lock"}, *const timeout_name[] = {"timeout"};
+static const char *const n_name[] = {"n"};
+
 static int condition_create(struct mp__managed *self, struct mp__call *call)
 {
     struct condition *c = (struct condition *)self;
     const mp_obj *lock = mp__call_argument(call, 0, "lock");
-    int rc = mp__call_expects(call, 0, 1);
+    int rc = mp__call_takes(call, lock_name, 0, 1);
     if (rc != 0)
         return rc;
     c->own.recursive = true;
@@ -49,14 +53,14 @@ static int condition_acquire(struct mp__managed *self, struct mp__call *call)
 
 static int condition_release(struct mp__managed *self, struct mp__call *call)
 {
-    int rc = mp__call_expects(call, 0, 0);
+    int rc = mp__call_plain(call, 0, 0);
     return rc == 0 ? mp__mutex_release(self, ((struct condition *)self)->mutex, call->client) : rc;
 }
 
 static int condition_locked(struct mp__managed *self, struct mp__call *call)
 {
     call->value = mp_obj_bool(((struct condition *)self)->mutex->depth > 0);
-    return mp__call_expects(call, 0, 0);
+    return mp__call_plain(call, 0, 0);
 }
 
 static int owner_check(const struct condition *c, const struct mp__call *call, const char *what)
@@ -83,7 +87,7 @@ static int condition_wait(struct mp__managed *self, struct mp__call *call)
 {
     struct condition *c = (struct condition *)self;
     mp__moment until;
-    int rc = mp__call_expects(call, 0, 1);
+    int rc = mp__call_takes(call, timeout_name, 0, 1);
     if (rc == 0)
         rc = mp__timeout_of(mp__call_argument(call, 0, "timeout"), true, &until);
     if (rc == 0)
@@ -113,7 +117,7 @@ static int condition_notify(struct mp__managed *self, struct mp__call *call)
     struct condition *c = (struct condition *)self;
     const mp_obj *argument = mp__call_argument(call, 0, "n");
     int64_t n = 1;
-    int rc = mp__call_expects(call, 0, 1);
+    int rc = mp__call_takes(call, n_name, 0, 1);
     if (rc == 0 && argument != NULL)
         rc = mp_obj_as_int(*argument, &n);
     if (rc == 0)
@@ -126,7 +130,7 @@ static int condition_notify(struct mp__managed *self, struct mp__call *call)
 static int condition_notify_all(struct mp__managed *self, struct mp__call *call)
 {
     struct condition *c = (struct condition *)self;
-    int rc = mp__call_expects(call, 0, 0);
+    int rc = mp__call_plain(call, 0, 0);
     if (rc == 0)
         rc = owner_check(c, call, "notify");
     if (rc == 0)

@@ -1,5 +1,6 @@
 /* Event, as threading has it. Those who wait when it is set are answered at once, whatever comes
  * after. */
+#include "managers/containers.h"
 #include "managers/server.h"
 
 struct event {
@@ -11,19 +12,19 @@ struct event {
 static int event_create(struct mp__managed *self, struct mp__call *call)
 {
     (void)self;
-    return mp__call_expects(call, 0, 0);
+    return mp__call_plain(call, 0, 0);
 }
 
 static int event_is_set(struct mp__managed *self, struct mp__call *call)
 {
     call->value = mp_obj_bool(((struct event *)self)->is_set);
-    return mp__call_expects(call, 0, 0);
+    return mp__call_plain(call, 0, 0);
 }
 
 static int event_set(struct mp__managed *self, struct mp__call *call)
 {
     struct event *event = (struct event *)self;
-    int rc = mp__call_expects(call, 0, 0);
+    int rc = mp__call_plain(call, 0, 0);
     event->is_set |= rc == 0;
     while (rc == 0 && event->waiters.first != NULL) {
         struct mp__client *client = event->waiters.first;
@@ -35,7 +36,7 @@ static int event_set(struct mp__managed *self, struct mp__call *call)
 
 static int event_clear(struct mp__managed *self, struct mp__call *call)
 {
-    int rc = mp__call_expects(call, 0, 0);
+    int rc = mp__call_plain(call, 0, 0);
     if (rc == 0)
         ((struct event *)self)->is_set = false;
     return rc;
@@ -52,7 +53,8 @@ static int event_wait(struct mp__managed *self, struct mp__call *call)
 {
     struct event *event = (struct event *)self;
     mp__moment until;
-    int rc = mp__call_expects(call, 0, 1);
+    static const char *const name[] = {"timeout"};
+    int rc = mp__call_takes(call, name, 0, 1);
     if (rc == 0)
         rc = mp__timeout_of(mp__call_argument(call, 0, "timeout"), true, &until);
     call->value = mp_obj_bool(event->is_set);

@@ -8,6 +8,7 @@
  *   Who waits for a mutex after a condition's wait has a number of levels to get back, and the
  *   answer of that wait: both are in its wait's number.
  */
+#include "managers/containers.h"
 #include "managers/iterable.h"
 #include "managers/managed_lock.h"
 
@@ -56,6 +57,8 @@ static void wait_ended(struct mp__managed *self, struct mp__client *client, bool
         mp__answer(client, mp_obj_bool(false));
 }
 
+static const char *const acquire_names[] = {"blocking", "timeout"};
+
 /* (blocking=True, timeout=-1): a timeout of -1 or None is none. */
 static int until_of(const struct mp__call *call, mp__moment *until)
 {
@@ -80,7 +83,7 @@ static int until_of(const struct mp__call *call, mp__moment *until)
 int mp__mutex_acquire(struct mp__managed *self, struct mp__mutex *mutex, struct mp__call *call)
 {
     mp__moment until;
-    int rc = mp__call_expects(call, 0, 2);
+    int rc = mp__call_takes(call, acquire_names, 0, 2);
     if (rc == 0)
         rc = until_of(call, &until);
     if (rc != 0)
@@ -168,7 +171,7 @@ static struct mp__mutex *mutex_of(struct mp__managed *self)
 static int lock_create(struct mp__managed *self, struct mp__call *call)
 {
     mutex_of(self)->recursive = self->type == &mp__type_rlock;
-    return mp__call_expects(call, 0, 0);
+    return mp__call_plain(call, 0, 0);
 }
 
 static int lock_acquire(struct mp__managed *self, struct mp__call *call)
@@ -178,14 +181,14 @@ static int lock_acquire(struct mp__managed *self, struct mp__call *call)
 
 static int lock_release(struct mp__managed *self, struct mp__call *call)
 {
-    int rc = mp__call_expects(call, 0, 0);
+    int rc = mp__call_plain(call, 0, 0);
     return rc == 0 ? mp__mutex_release(self, mutex_of(self), call->client) : rc;
 }
 
 static int lock_locked(struct mp__managed *self, struct mp__call *call)
 {
     call->value = mp_obj_bool(mutex_of(self)->depth > 0);
-    return mp__call_expects(call, 0, 0);
+    return mp__call_plain(call, 0, 0);
 }
 
 static int lock_print(struct mp__managed *self, struct mp__call *call)

@@ -9,6 +9,7 @@
  *   that join does not wait for ever; for a client of another machine that is no client of libmp
  *   nobody knows its end.
  */
+#include "managers/containers.h"
 #include "managers/iterable.h"
 #include "managers/server.h"
 
@@ -32,10 +33,13 @@ struct queue {
     struct mp__waiters getters, putters, joiners;
 };
 
+static const char *const put_names[] = {"item", "block", "timeout"};
+
 static int queue_create(struct mp__managed *self, struct mp__call *call)
 {
+    static const char *const name[] = {"maxsize"};
     const mp_obj *maxsize = mp__call_argument(call, 0, "maxsize");
-    int rc = mp__call_expects(call, 0, 1);
+    int rc = mp__call_takes(call, name, 0, 1);
     return rc == 0 && maxsize != NULL ? mp_obj_as_int(*maxsize, &((struct queue *)self)->maxsize)
                                       : rc;
 }
@@ -161,7 +165,7 @@ static bool item_give(struct queue *q, struct mp__client *client)
 {
     mp_obj item = item_pop(q);
     taken_add(q, client->holder);
-    if (mp__answer(client, item)) {
+    if (mp__answer_moved(client, &item)) {
         mp__drop(q->head.host, &item);
         return true;
     }
@@ -213,8 +217,6 @@ static int put(struct queue *q, struct mp__call *call, mp__moment until)
 {
     const mp_obj *item = mp__call_argument(call, 0, "item");
     mp_obj kept;
-    if (item == NULL)
-        return mp__failf(MP_ETYPE, "missing argument: 'item'");
     if (q->is_shut)
         return mp__failf(MP_ECLOSED, "%s", "");
     bool waits = is_full(q);
@@ -239,7 +241,7 @@ static int put(struct queue *q, struct mp__call *call, mp__moment until)
 static int queue_put(struct mp__managed *self, struct mp__call *call)
 {
     mp__moment until;
-    int rc = mp__call_expects(call, 1, 3);
+    int rc = mp__call_takes(call, put_names, 1, 3);
     if (rc == 0)
         rc = until_of(call, 1, &until);
     return rc == 0 ? put((struct queue *)self, call, until) : rc;
@@ -247,7 +249,7 @@ static int queue_put(struct mp__managed *self, struct mp__call *call)
 
 static int queue_put_nowait(struct mp__managed *self, struct mp__call *call)
 {
-    int rc = mp__call_expects(call, 1, 1);
+    int rc = mp__call_takes(call, put_names, 1, 1);
     return rc == 0 ? put((struct queue *)self, call, 0) : rc;
 }
 
@@ -279,7 +281,7 @@ static int get(struct queue *q, struct mp__call *call, mp__moment until)
 static int queue_get(struct mp__managed *self, struct mp__call *call)
 {
     mp__moment until;
-    int rc = mp__call_expects(call, 0, 2);
+    int rc = mp__call_takes(call, put_names + 1, 0, 2);
     if (rc == 0)
         rc = until_of(call, 0, &until);
     return rc == 0 ? get((struct queue *)self, call, until) : rc;
@@ -287,7 +289,7 @@ static int queue_get(struct mp__managed *self, struct mp__call *call)
 
 static int queue_get_nowait(struct mp__managed *self, struct mp__call *call)
 {
-    int rc = mp__call_expects(call, 0, 0);
+    int rc = mp__call_plain(call, 0, 0);
     return rc == 0 ? get((struct queue *)self, call, 0) : rc;
 }
 
@@ -296,7 +298,7 @@ static int queue_get_nowait(struct mp__managed *self, struct mp__call *call)
 static int queue_task_done(struct mp__managed *self, struct mp__call *call)
 {
     struct queue *q = (struct queue *)self;
-    int rc = mp__call_expects(call, 0, 0);
+    int rc = mp__call_plain(call, 0, 0);
     if (rc != 0)
         return rc;
     if (q->unfinished == 0)
@@ -321,7 +323,7 @@ static void join_ended(struct mp__managed *self, struct mp__client *client, bool
 static int queue_join(struct mp__managed *self, struct mp__call *call)
 {
     struct queue *q = (struct queue *)self;
-    int rc = mp__call_expects(call, 0, 0);
+    int rc = mp__call_plain(call, 0, 0);
     if (rc != 0 || q->unfinished == 0)
         return rc;
     mp__park(call, self, &q->joiners, MP__NEVER, join_ended);
@@ -331,19 +333,19 @@ static int queue_join(struct mp__managed *self, struct mp__call *call)
 static int queue_qsize(struct mp__managed *self, struct mp__call *call)
 {
     call->value = mp_obj_int((int64_t)((struct queue *)self)->used);
-    return mp__call_expects(call, 0, 0);
+    return mp__call_plain(call, 0, 0);
 }
 
 static int queue_empty(struct mp__managed *self, struct mp__call *call)
 {
     call->value = mp_obj_bool(((struct queue *)self)->used == 0);
-    return mp__call_expects(call, 0, 0);
+    return mp__call_plain(call, 0, 0);
 }
 
 static int queue_full(struct mp__managed *self, struct mp__call *call)
 {
     call->value = mp_obj_bool(is_full((struct queue *)self));
-    return mp__call_expects(call, 0, 0);
+    return mp__call_plain(call, 0, 0);
 }
 
 /* ---- the end -------------------------------------------------------------------------------- */
@@ -363,8 +365,9 @@ static void waiters_refuse(struct mp__managed *self, struct mp__waiters *waiters
 static int queue_shutdown(struct mp__managed *self, struct mp__call *call)
 {
     struct queue *q = (struct queue *)self;
+    static const char *const name[] = {"immediate"};
     const mp_obj *immediate = mp__call_argument(call, 0, "immediate");
-    int rc = mp__call_expects(call, 0, 1);
+    int rc = mp__call_takes(call, name, 0, 1);
     if (rc != 0)
         return rc;
     q->is_shut = true;

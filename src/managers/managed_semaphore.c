@@ -8,6 +8,7 @@
  *   those, and is told so; a release by anybody puts one back. So an end costs no unit, and no
  *   release that Python allows fails.
  */
+#include "managers/containers.h"
 #include "managers/iterable.h"
 #include "managers/server.h"
 
@@ -28,6 +29,9 @@ struct semaphore {
     struct mp__waiters waiters;
 };
 
+static const char *const value_name[] = {"value"}, *const n_name[] = {"n"};
+static const char *const acquire_names[] = {"blocking", "timeout"};
+
 static bool is_bounded(const struct semaphore *s)
 {
     return s->head.type == &mp__type_bounded_semaphore;
@@ -38,7 +42,7 @@ static int semaphore_create(struct mp__managed *self, struct mp__call *call)
     struct semaphore *s = (struct semaphore *)self;
     const mp_obj *value = mp__call_argument(call, 0, "value");
     int64_t number = 1;
-    int rc = mp__call_expects(call, 0, 1);
+    int rc = mp__call_takes(call, value_name, 0, 1);
     if (rc == 0 && value != NULL)
         rc = mp_obj_as_int(*value, &number);
     if (rc == 0 && number < 0)
@@ -134,7 +138,7 @@ static int semaphore_acquire(struct mp__managed *self, struct mp__call *call)
 {
     struct semaphore *s = (struct semaphore *)self;
     mp__moment until;
-    int rc = mp__call_expects(call, 0, 2);
+    int rc = mp__call_takes(call, acquire_names, 0, 2);
     if (rc == 0)
         rc = until_of(call, &until);
     if (rc == 0)
@@ -185,7 +189,7 @@ static int semaphore_release(struct mp__managed *self, struct mp__call *call)
     struct semaphore *s = (struct semaphore *)self;
     const mp_obj *argument = mp__call_argument(call, 0, "n");
     int64_t n = 1;
-    int rc = mp__call_expects(call, 0, 1);
+    int rc = mp__call_takes(call, n_name, 0, 1);
     if (rc == 0 && argument != NULL)
         rc = mp_obj_as_int(*argument, &n);
     if (rc == 0 && n < 1)
@@ -217,7 +221,7 @@ static void semaphore_left(struct mp__managed *self, struct mp__client *client)
 static int semaphore_locked(struct mp__managed *self, struct mp__call *call)
 {
     call->value = mp_obj_bool(((struct semaphore *)self)->value == 0);
-    return mp__call_expects(call, 0, 0);
+    return mp__call_plain(call, 0, 0);
 }
 
 static int semaphore_print(struct mp__managed *self, struct mp__call *call)

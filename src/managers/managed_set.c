@@ -9,9 +9,6 @@
 #include "managers/iterable.h"
 #include "managers/set_algebra.h"
 
-#include <errno.h>
-#include <string.h>
-
 struct set {
     struct mp__managed managed;
     struct mp__table table;

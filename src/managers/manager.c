@@ -30,7 +30,8 @@
 struct mp_manager {
     uint32_t magic;
     struct mp__hub *hub;
-    mp_process *process; /* NULL: connected only */
+    mp_process *process;  /* NULL: connected only */
+    struct mp__door door; /* the server's, to be removed when that could not */
     pid_t creator;
     double shutdown_timeout;
     struct mp_manager *next;
@@ -83,10 +84,17 @@ static void signals_set(void)
     sigaction(SIGCONT, &action, NULL);
 }
 
-static void report(mp_connection *connection, int code, const char *text)
+/* (code, text): the address or why there is none, and what the door left in the file system. */
+static void report(mp_connection *connection, int code, const char *text,
+                   const struct mp__door *door)
 {
-    mp_obj pair[2] = {mp_obj_int(code), mp_obj_str(text)};
-    (void)mp_connection_send(connection, mp_obj_tuple(pair, 2));
+    mp_obj parts[] = {mp_obj_int(code),
+                      mp_obj_str(text),
+                      mp_obj_str(door->file),
+                      mp_obj_str(door->folder),
+                      mp_obj_int((int64_t)door->device),
+                      mp_obj_int((int64_t)door->inode)};
+    (void)mp_connection_send(connection, mp_obj_tuple(parts, sizeof parts / sizeof parts[0]));
     mp_connection_destroy(connection);
 }
 
@@ -99,14 +107,14 @@ static int server_main(void *arg)
         return 1;
     int rc = mp__server_open(&server, options);
     if (rc != 0) {
-        report(start->report, rc, mp__detail_of(rc));
+        report(start->report, rc, mp__detail_of(rc), &server.door);
         return 1;
     }
     server.parent = getppid();
     serving = &server;
     signals_set();
     mp__parent_signal(SIGCONT);
-    report(start->report, 0, server.host.address.text);
+    report(start->report, 0, server.host.address.text, &server.door);
     rc = mp__server_run(&server);
     mp__door_close(&server.door);
     mp__log(MP_LOG_INFO, "manager exiting with exitcode 0");
@@ -146,22 +154,30 @@ static int report_await(mp_connection *connection, mp_process *process, mp_obj *
     return rc;
 }
 
-/* The address of the server that was started. */
-static int address_await(mp_connection *connection, mp_process *process, mp_obj *address)
+/* What the server that was started says of itself. */
+static int server_await(mp_connection *connection, mp_process *process, mp_obj *said)
 {
-    mp_obj said;
-    int64_t code;
-    int rc = report_await(connection, process, &said);
+    int rc = report_await(connection, process, said);
     if (rc != 0)
         return rc;
-    rc = mp_obj_as_int(said.items[0], &code);
-    if (rc == 0 && code != 0)
-        rc = mp__failf((int)code, "%s", said.items[1].s);
-    if (rc == 0)
-        rc = mp__obj_take(&said, 1, address);
-    else
-        mp_obj_free(&said);
+    int code = (int)said->items[0].i;
+    if (code != 0) {
+        rc = mp__failf(code, "%s", said->items[1].s);
+        mp_obj_free(said);
+    }
     return rc;
+}
+
+/* The server's door, closed, as this process would have to remove it. */
+static int door_of(const mp_obj *said, struct mp__door *door)
+{
+    const mp_obj *parts = said->items;
+    *door = (struct mp__door){
+        .fd = -1, .device = (uint64_t)parts[4].i, .inode = (uint64_t)parts[5].i, .owner = getpid()};
+    snprintf(door->folder, sizeof door->folder, "%s", parts[3].s);
+    if (parts[2].type == MP_TYPE_STR && (door->file = strdup(parts[2].s)) == NULL)
+        return mp__fail(-ENOMEM);
+    return 0;
 }
 
 static int process_start(struct start *start, mp_process **out)
@@ -191,7 +207,7 @@ static void process_discard(mp_process *process)
     mp_process_destroy(process);
 }
 
-static int server_start(struct start *start, mp_process **process, mp_obj *address)
+static int server_start(struct start *start, mp_process **process, mp_obj *said)
 {
     mp_connection *here;
     int rc = mp_pipe(&here, &start->report, false);
@@ -200,7 +216,7 @@ static int server_start(struct start *start, mp_process **process, mp_obj *addre
     rc = process_start(start, process);
     mp_connection_destroy(start->report);
     if (rc == 0) {
-        rc = address_await(here, *process, address);
+        rc = server_await(here, *process, said);
         if (rc != 0)
             process_discard(*process);
     }
@@ -250,7 +266,7 @@ int mp_manager_create(mp_manager **out, const mp_manager_options *options)
     struct start start = {.report = NULL};
     mp_process *process;
     mp_manager *manager;
-    mp_obj address;
+    mp_obj said;
     if (out == NULL)
         return mp__fail(MP_EINVAL);
     if (options != NULL)
@@ -263,11 +279,16 @@ int mp_manager_create(mp_manager **out, const mp_manager_options *options)
             mp_process_authkey(mp_current_process(), &start.options.authkey_len);
     if (start.options.authkey == NULL)
         return -ENOMEM;
-    int rc = server_start(&start, &process, &address);
+    int rc = server_start(&start, &process, &said);
     if (rc != 0)
         return rc;
-    rc = manager_new(&manager, address.s, start.options.authkey, start.options.authkey_len);
-    mp_obj_free(&address);
+    rc = manager_new(&manager, said.items[1].s, start.options.authkey, start.options.authkey_len);
+    if (rc == 0) {
+        rc = door_of(&said, &manager->door);
+        if (rc != 0)
+            mp_manager_destroy(manager);
+    }
+    mp_obj_free(&said);
     if (rc != 0) {
         process_discard(process);
         return rc;
@@ -308,7 +329,7 @@ int mp_manager_connect(mp_manager **out, const char *address, const void *authke
 /* ---- the end -------------------------------------------------------------------------------- */
 
 /* Whoever does not leave when asked is told to, then made to. */
-static void server_end(const mp_manager *manager)
+static void server_end(mp_manager *manager)
 {
     double timeout = manager->shutdown_timeout;
     int64_t span;
@@ -317,14 +338,16 @@ static void server_end(const mp_manager *manager)
     (void)mp__hub_command_alone(manager->hub, "shutdown", mp_obj_tuple(NULL, 0), mp_obj_none(),
                                 NULL, until);
     atomic_store(&manager->hub->is_closed, true);
-    if (mp_process_join(manager->process, timeout) != MP_ETIMEOUT)
-        return;
-    mp__log(MP_LOG_INFO, "manager still alive");
-    (void)mp_process_terminate(manager->process);
-    if (mp_process_join(manager->process, timeout) != MP_ETIMEOUT)
-        return;
-    (void)mp_process_kill(manager->process);
-    (void)mp_process_join(manager->process, MP_FOREVER);
+    if (mp_process_join(manager->process, timeout) == MP_ETIMEOUT) {
+        mp__log(MP_LOG_INFO, "manager still alive");
+        (void)mp_process_terminate(manager->process);
+        if (mp_process_join(manager->process, timeout) == MP_ETIMEOUT)
+            (void)mp_process_kill(manager->process);
+        (void)mp_process_join(manager->process, MP_FOREVER);
+    }
+    int code;
+    if (mp_process_exitcode(manager->process, &code) != 0 || code != 0)
+        mp__door_close(&manager->door); /* the server could not */
 }
 
 int mp_manager_shutdown(mp_manager *manager)
@@ -371,6 +394,7 @@ void mp_manager_destroy(mp_manager *manager)
         mp_process_destroy(manager->process);
     }
     mp__hub_leave(manager->hub);
+    free(manager->door.file);
     manager->magic = 0;
     free(manager);
 }

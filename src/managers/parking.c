@@ -56,6 +56,14 @@ bool mp__answer(struct mp__client *client, mp_obj value)
     return answer(client, "#RETURN", value);
 }
 
+bool mp__answer_moved(struct mp__client *client, const mp_obj *taken)
+{
+    bool sent = mp__client_reply_moved(client, *taken, taken);
+    client->server->goes_on |= client->in_have > 0;
+    mp__client_watch(client);
+    return sent;
+}
+
 bool mp__answer_recovered(struct mp__client *client, mp_obj value)
 {
     return answer(client, client->is_libmp ? "#RECOVERED" : "#RETURN", value);

@@ -40,6 +40,9 @@ static mp_obj slice_of(struct slice *slice, mp_obj from, mp_obj to)
 int mp_manager_list(mp_manager *manager, mp_obj initial, mp_list **out)
 {
     mp_obj args[1] = {initial};
+    if (initial.type != MP_TYPE_NONE &&
+        (initial.type < MP_TYPE_STR || initial.type > MP_TYPE_PROXY))
+        return mp__failf(MP_ETYPE, "a list is made of what has items, or of None");
     return mp_manager_proxy(manager, "list", mp_obj_tuple(args, initial.type != MP_TYPE_NONE),
                             mp_obj_none(), (mp_proxy **)(void *)out);
 }

@@ -5,18 +5,20 @@
  *   message of a connection. What the pickle wants called is never called: names that are not
  *   plain data become opaque objects, which are stored and given back as they came, so Python's
  *   clients may keep their own classes here; of exceptions, slices and Tokens the parts are used.
+ *   A value that leaves its container may hold the last reference to what a proxy in it stands for.
+ *   A client of libmp is told so and has that reference from then on; another makes its own before
+ *   its next request, as Python does when it reads the value, and until then the reference stays.
  *   The answer is encoded into the server's one buffer before anything else happens, and what the
  *   socket does not take is kept with the connection, which is not read until it has gone.
  */
 #include "managers/server.h"
+#include "wire/wire.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-
-#include "wire/frame.h"
 
 enum { REPLY_KEPT = 1 << 18 };
 
@@ -179,6 +181,47 @@ void mp__client_fail(struct mp__client *client, int code, const mp_obj *key)
                      mp__exception_of(&exception, code, key != NULL ? key : &text));
 }
 
+enum { MOVED_MOST = 64 };
+
+/* References to those objects for the client's process, and their ids. */
+static size_t moved_give(struct mp__client *client, struct mp__managed *const *found, size_t n,
+                         mp_obj *ids, char (*texts)[MP__ID_ROOM])
+{
+    size_t given = 0;
+    for (size_t i = 0; i < n; i++)
+        if (mp__holder_take(client->holder, found[i]) == 0) {
+            mp__managed_id(found[i], texts[given]);
+            ids[given] = mp_obj_str(texts[given]);
+            given++;
+        }
+    return given;
+}
+
+bool mp__client_reply_moved(struct mp__client *client, mp_obj value, const mp_obj *taken)
+{
+    struct mp__managed *found[MOVED_MOST];
+    char texts[MOVED_MOST][MP__ID_ROOM];
+    mp_obj ids[MOVED_MOST], pair[2];
+    struct mp__host *host = &client->server->host;
+    size_t n = mp__type_is_container(taken->type) && !client->is_gone
+                   ? mp__proxies_in(host, taken, found, MOVED_MOST)
+                   : 0;
+    if (n == 0)
+        return mp__client_reply(client, "#RETURN", value);
+    if (!client->is_libmp) {
+        mp__drop(host, &client->moved);
+        (void)mp__keep(host, taken, &client->moved);
+        return mp__client_reply(client, "#RETURN", value);
+    }
+    n = moved_give(client, found, n, ids, texts);
+    pair[0] = mp_obj_view(value);
+    pair[1] = mp_obj_tuple(ids, n);
+    bool sent = mp__client_reply(client, "#MOVED", mp_obj_tuple(pair, 2));
+    for (size_t i = 0; i < n && !sent; i++)
+        mp__holder_give(client->server, client->holder, found[i]);
+    return sent;
+}
+
 /* ---- calls ---------------------------------------------------------------------------------- */
 
 /* ('#PROXY', (names, Token)); the reference that the object was made with becomes the client's. */
@@ -222,8 +265,13 @@ void mp__call_end(struct mp__client *client, const char *result_type, struct mp_
     else if (rc == MP_RECOVERED)
         mp__answer_recovered(client, call->value);
     else
-        mp__client_reply(client, "#RETURN", call->value);
+        mp__client_reply_moved(client, call->value, &call->kept[1]);
     mp__call_free(&client->server->host, call);
+}
+
+static bool is_getvalue(const mp_obj *name)
+{
+    return name->type == MP_TYPE_STR && strcmp(name->s, "#GETVALUE") == 0;
 }
 
 /* What every object answers though it exposes nothing of the kind. */
@@ -233,7 +281,7 @@ static mp__method_call *fallback_of(const struct mp__type *type, const mp_obj *n
         return NULL;
     if (strcmp(name->s, "__str__") == 0 || strcmp(name->s, "__repr__") == 0)
         return type->print;
-    return strcmp(name->s, "#GETVALUE") == 0 ? type->getvalue : NULL;
+    return is_getvalue(name) ? type->getvalue : NULL;
 }
 
 static void not_exposed(struct mp__client *client, const struct mp__type *type, const mp_obj *name)
@@ -260,6 +308,10 @@ static bool method_run(struct mp__client *client, mp_obj *request)
         if (rc != 0)
             mp__client_fail(client, rc, NULL);
         return rc == 0;
+    }
+    if (run == NULL && is_getvalue(&parts[1])) {
+        mp__client_reply(client, "#UNSERIALIZABLE", mp_obj_str("it has no value to be copied"));
+        return false;
     }
     if (run == NULL) {
         not_exposed(client, self->type, &parts[1]);
@@ -310,6 +362,7 @@ static void request_run(struct mp__client *client, const unsigned char *p, size_
     mp_obj request = mp_obj_none();
     int rc = mp__pickle_read(&request, p, n, MP__PICKLE_OPAQUE);
     bool taken = false;
+    mp__drop(&client->server->host, &client->moved);
     if (rc != 0) {
         mp__client_traceback(client, "UnpicklingError: %s", mp_error_detail());
     } else if (!is_request(&request)) {

@@ -61,7 +61,9 @@ void mp__client_end(struct mp__client *client)
     client->is_gone = true;
     server->has_gone = true;
     mp__watch_remove(&server->watch, client->fd);
+    (void)shutdown(client->fd, SHUT_RDWR); /* a process that was forked may have a copy */
     close(client->fd);
+    mp__drop(&server->host, &client->moved);
     if (client->phase == MP__PHASE_SHAKING)
         server->strangers--;
     mp__wait_abandon(client);

@@ -26,8 +26,7 @@
 
 #include "managers/managed.h"
 #include "platform/platform.h"
-#include "wire/address.h"
-#include "wire/handshake.h"
+#include "wire/wire.h"
 
 #include <mp/managers.h>
 #include <pthread.h>
@@ -54,6 +53,9 @@ void mp__managed_id(const struct mp__managed *object, char id[MP__ID_ROOM]);
 /* NULL: there is no such object. */
 struct mp__managed *mp__managed_find(const struct mp__host *host, const mp_obj *id);
 const struct mp__method *mp__method_find(const struct mp__type *type, const mp_obj *name);
+/* The objects of this server that proxies in a value stand for, the first `most` of them. */
+size_t mp__proxies_in(struct mp__host *host, const mp_obj *o, struct mp__managed **found,
+                      size_t most);
 /* What a call left to be given back. */
 void mp__call_free(struct mp__host *host, struct mp__call *call);
 void mp__host_reap(struct mp__host *host); /* ends the doomed; never inside a call */
@@ -70,6 +72,7 @@ struct mp__holder {
     pid_t pid;
     uint64_t start;
     bool in_session;
+    mp__moment lent_until; /* a session must have begun by then */
     struct mp__held *held; /* open addressing, by object */
     size_t room, used;
 };
@@ -80,6 +83,8 @@ int mp__holder_take(struct mp__holder *holder, struct mp__managed *object); /* -
 /* False: it has none. */
 bool mp__holder_give(struct mp__server *server, struct mp__holder *holder,
                      struct mp__managed *object);
+/* A new holder that has what another has, for a process that is to begin its session soon. */
+int mp__holder_lend(struct mp__server *server, const struct mp__holder *from, uint64_t token);
 void mp__holder_drop(struct mp__server *server, struct mp__holder *holder);
 void mp__holders_look(struct mp__server *server); /* for processes that have ended */
 void mp__holders_end(struct mp__server *server);
@@ -123,6 +128,7 @@ struct mp__client {
     unsigned char *in, *out; /* what is left of a message; what could not be sent yet */
     size_t in_have, in_room, out_from, out_size;
     struct mp__wait wait;
+    mp_obj moved;                /* whose proxies it is making its own */
     struct mp__carrier *carrier; /* its thread; NULL: none yet */
     bool is_carried;             /* a call of it is in that thread */
 };
@@ -162,8 +168,8 @@ int mp__server_run(struct mp__server *server);
 void mp__server_close(struct mp__server *server);
 void mp__server_wake(const struct mp__server *server); /* any thread, signal handlers */
 struct mp__client *mp__client_new(struct mp__server *server, int fd); /* a stranger; NULL */
-void mp__client_end(struct mp__client *client);        /* it is freed later in this round */
-void mp__client_watch(struct mp__client *client);      /* for what it now needs */
+void mp__client_end(struct mp__client *client);   /* it is freed later in this round */
+void mp__client_watch(struct mp__client *client); /* for what it now needs */
 
 /* serve.c: requests and answers */
 void mp__client_shake(struct mp__client *client);
@@ -173,6 +179,7 @@ void mp__client_flush(struct mp__client *client);
 void mp__client_feed(struct mp__client *client, const unsigned char *bytes, size_t n);
 /* False: the client has gone. */
 bool mp__client_reply(struct mp__client *client, const char *kind, mp_obj value);
+bool mp__client_reply_moved(struct mp__client *client, mp_obj value, const mp_obj *taken);
 /* What the library's thread knows of the failure is its text. */
 void mp__client_fail(struct mp__client *client, int code, const mp_obj *key);
 void mp__client_traceback(struct mp__client *client, const char *format, ...) MP_PRINTF(2, 3);
@@ -199,6 +206,8 @@ void mp__park(struct mp__call *call, struct mp__managed *self, struct mp__waiter
 /* Takes a parked call out of its queue, to be answered. */
 void mp__unpark(struct mp__client *client);
 bool mp__answer(struct mp__client *client, mp_obj value); /* false: the client has gone */
+/* With what was stored and is no more: see serve.c. It is to be dropped after that. */
+bool mp__answer_moved(struct mp__client *client, const mp_obj *taken);
 bool mp__answer_recovered(struct mp__client *client, mp_obj value);
 void mp__answer_fail(struct mp__client *client, int code, const char *text);
 void mp__waits_expire(struct mp__server *server);

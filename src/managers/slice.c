@@ -38,13 +38,13 @@ static int64_t bound_of(const mp_obj *o, int64_t n, int64_t least, int64_t most,
 int mp__slice_of(const mp_obj *o, size_t n, struct mp__slice *slice)
 {
     const mp_obj *args = o->items[MP__OPAQUE_ARGS].items;
+    if (is_int(&args[2]) && int_of(&args[2]) == 0)
+        return mp__failf(MP_EINVAL, "slice step cannot be zero");
     for (int i = 0; i < 3; i++)
         if (args[i].type != MP_TYPE_NONE && !is_int(&args[i]))
             return mp__failf(MP_ETYPE, "slice indices must be integers or None or have an "
                                        "__index__ method");
     int64_t step = args[2].type == MP_TYPE_NONE ? 1 : int_of(&args[2]), len = (int64_t)n;
-    if (step == 0)
-        return mp__failf(MP_EINVAL, "slice step cannot be zero");
     if (step < -INT64_MAX)
         step = -INT64_MAX;
     int64_t least = step < 0 ? -1 : 0, most = step < 0 ? len - 1 : len;

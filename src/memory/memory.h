@@ -10,6 +10,7 @@
 #define MP__MEMORY_H
 
 #include "base/base.h"
+#include "memory/tracker.h"
 #include "platform/platform.h"
 
 #include <pthread.h>

@@ -35,7 +35,7 @@ struct mp_shared_memory {
     uint32_t magic;
     atomic_bool is_noted;    /* by this object */
     atomic_bool is_unlinked; /* likewise */
-    struct mp__segment segment;
+    struct mp__tracked_segment segment;
     _Atomic(void *) p; /* NULL: closed */
     size_t size;
     char path[NAME_MOST + 2]; /* the name behind a slash */

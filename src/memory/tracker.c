@@ -189,7 +189,8 @@ static int newest_tell(void)
     return rc == -EPIPE ? -EAGAIN : rc;
 }
 
-static struct mp__tracker_note note_of(enum mp__tracked kind, const struct mp__segment *segment)
+static struct mp__tracker_note note_of(enum mp__tracked kind,
+                                       const struct mp__tracked_segment *segment)
 {
     struct mp__tracker_note note = {.kind = (uint8_t)kind, .count = 1};
     if (segment != NULL)
@@ -258,19 +259,19 @@ void mp__tracker_forget(enum mp__tracked kind, const char *name)
     name_tell(MP__TRACKER_FORGET, &note, name);
 }
 
-int mp__tracker_note_segment(const char *name, const struct mp__segment *segment)
+int mp__tracker_note_segment(const char *name, const struct mp__tracked_segment *segment)
 {
     struct mp__tracker_note note = note_of(MP__TRACKED_SEGMENT, segment);
     return name_note(&note, name);
 }
 
-void mp__tracker_identify_segment(const char *name, const struct mp__segment *segment)
+void mp__tracker_identify_segment(const char *name, const struct mp__tracked_segment *segment)
 {
     struct mp__tracker_note note = note_of(MP__TRACKED_SEGMENT, segment);
     name_tell(MP__TRACKER_IDENTIFY, &note, name);
 }
 
-void mp__tracker_forget_segment(const char *name, const struct mp__segment *segment)
+void mp__tracker_forget_segment(const char *name, const struct mp__tracked_segment *segment)
 {
     struct mp__tracker_note note = note_of(MP__TRACKED_SEGMENT, segment);
     name_tell(MP__TRACKER_FORGET, &note, name);

@@ -21,12 +21,12 @@ void mp__tracker_forget(enum mp__tracked kind, const char *name);
 /* The same for a segment whose maker can be told from others that have the name at other times: by
    the tag, which only the note and its forgetting share. Once there is a segment the tracker is told
    its file, and then removes no other in its place. */
-struct mp__segment {
+struct mp__tracked_segment {
     uint64_t tag;           /* not 0; random, so that no two notes of a tree share it */
     uint64_t device, inode; /* 0: there is none yet */
 };
-int mp__tracker_note_segment(const char *name, const struct mp__segment *segment);
-void mp__tracker_identify_segment(const char *name, const struct mp__segment *segment);
-void mp__tracker_forget_segment(const char *name, const struct mp__segment *segment);
+int mp__tracker_note_segment(const char *name, const struct mp__tracked_segment *segment);
+void mp__tracker_identify_segment(const char *name, const struct mp__tracked_segment *segment);
+void mp__tracker_forget_segment(const char *name, const struct mp__tracked_segment *segment);
 
 #endif

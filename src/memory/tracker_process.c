@@ -30,7 +30,7 @@ static int file_of_segment(const char *path, uint64_t *device, uint64_t *inode)
     return rc;
 }
 
-bool mp__segment_is_gone(const char *path, const struct mp__segment *segment)
+bool mp__segment_is_gone(const char *path, const struct mp__tracked_segment *segment)
 {
     uint64_t device, inode;
     if (segment->inode == 0)

@@ -12,7 +12,7 @@ enum mp__tracker_command {
 
 /* A message, and what the tracker knows; the name with its NUL follows. */
 struct mp__tracker_note {
-    struct mp__segment segment;
+    struct mp__tracked_segment segment;
     uint32_t count; /* of notes with this name and tag; 0: of no further use */
     uint16_t size;  /* of the name with the NUL */
     uint8_t kind, command;
@@ -25,7 +25,7 @@ enum {
 
 /* Whether the name of a segment whose file is known is gone, or another's. What cannot be looked at
    is still there. */
-bool mp__segment_is_gone(const char *path, const struct mp__segment *segment);
+bool mp__segment_is_gone(const char *path, const struct mp__tracked_segment *segment);
 
 void mp__tracker_print(const char *text); /* on standard error */
 

@@ -111,7 +111,12 @@ static int child_settle(mp_process *p, const struct origin *origin)
     return p->daemonic ? mp__parent_bind(origin->parent) : 0;
 }
 
-void (*mp__proxies_adopt)(void);
+const struct mp__fork_hooks *mp__fork_hooks;
+
+static bool has_hooks(const mp_process *p)
+{
+    return mp__fork_hooks != NULL && !(p->how & MP__START_HIDDEN);
+}
 
 static void child_run(mp_process *p, const struct origin *origin)
 {
@@ -126,8 +131,8 @@ static void child_run(mp_process *p, const struct origin *origin)
         _exit(1);
     if (child_settle(p, origin) != 0)
         _exit(1);
-    if (mp__proxies_adopt != NULL && !(p->how & MP__START_HIDDEN))
-        mp__proxies_adopt();
+    if (has_hooks(p))
+        mp__fork_hooks->inside();
     mp__log(MP_LOG_INFO, "child process calling self.run()");
     leave(p->target(p->arg));
 }
@@ -152,6 +157,8 @@ static int child_fork(mp_process *p, struct mp__registry *registry, _Atomic mp__
     mp__step("process.announced");
     origin.life_file_is_ours = mp__life_file_is_ours();
     parent_describe(p, origin.parent);
+    if (has_hooks(p))
+        mp__fork_hooks->before();
     pid_t pid = mp__fork(&origin.mask);
     if (pid == 0)
         child_run(p, &origin);
@@ -164,6 +171,8 @@ static int child_fork(mp_process *p, struct mp__registry *registry, _Atomic mp__
         mp__child_forget(&p->child);
     }
     pthread_sigmask(SIG_SETMASK, &origin.mask, NULL);
+    if (has_hooks(p))
+        mp__fork_hooks->after();
     return pid > 0 ? 0 : -error;
 }
 

@@ -33,7 +33,7 @@
 
 enum piece_type { SEGMENT = 0x5347, BLOCK = 0x424c };
 
-struct mp__segment {
+struct mp__ring_segment {
     uint32_t type;
     uint32_t base;
     uint32_t previous;
@@ -53,7 +53,7 @@ struct block_record {
     uint64_t size;
 };
 
-#define SEGMENT_UNITS ((uint32_t)((SEGMENT_SIZE - sizeof(struct mp__segment)) / UNIT))
+#define SEGMENT_UNITS ((uint32_t)((SEGMENT_SIZE - sizeof(struct mp__ring_segment)) / UNIT))
 
 static uint64_t commit_of(uint32_t position, uint32_t count)
 {
@@ -71,12 +71,12 @@ static int32_t distance(uint32_t from, uint32_t to)
     return (int32_t)(to - from);
 }
 
-static uint32_t segment_end(const struct mp__segment *s)
+static uint32_t segment_end(const struct mp__ring_segment *s)
 {
     return s->base + SEGMENT_UNITS;
 }
 
-static char *segment_at(struct mp__segment *s, uint32_t position)
+static char *segment_at(struct mp__ring_segment *s, uint32_t position)
 {
     return (char *)(s + 1) + (size_t)(position - s->base) * UNIT;
 }
@@ -89,10 +89,10 @@ static uint32_t units_of(size_t bytes)
 /* ---- segments ----------------------------------------------------------------------------- */
 
 static int segment_make(struct mp_queue *q, uint32_t base, uint32_t previous,
-                        struct mp__segment **out)
+                        struct mp__ring_segment **out)
 {
     uint32_t spare = atomic_exchange(&q->spare, 0);
-    struct mp__segment *s = spare != 0 ? mp__piece_at(spare) : NULL;
+    struct mp__ring_segment *s = spare != 0 ? mp__piece_at(spare) : NULL;
     mp__step("ring.unspared");
     int rc = s != NULL ? 0 : mp__piece_take(SEGMENT_SIZE, &s);
     if (rc != 0)
@@ -110,7 +110,7 @@ static int segment_make(struct mp_queue *q, uint32_t base, uint32_t previous,
 
 int mp__ring_make(struct mp_queue *q)
 {
-    struct mp__segment *s;
+    struct mp__ring_segment *s;
     int rc = segment_make(q, 0, 0, &s);
     if (rc != 0)
         return rc;
@@ -120,16 +120,16 @@ int mp__ring_make(struct mp_queue *q)
 }
 
 /* The segment behind `s` if there is one: a link may be left over from a dead producer. */
-static struct mp__segment *segment_next(struct mp_queue *q, struct mp__segment *s)
+static struct mp__ring_segment *segment_next(struct mp_queue *q, struct mp__ring_segment *s)
 {
     uint32_t ref = atomic_load(&s->next);
     if (!mp__piece_is_in(ref, &q->object))
         return NULL;
-    struct mp__segment *next = mp__piece_at(ref);
+    struct mp__ring_segment *next = mp__piece_at(ref);
     return next->type == SEGMENT && next->base == segment_end(s) ? next : NULL;
 }
 
-static void segment_recycle(struct mp_queue *q, struct mp__segment *s)
+static void segment_recycle(struct mp_queue *q, struct mp__ring_segment *s)
 {
     uint32_t none = 0;
     if (!atomic_compare_exchange_strong(&q->spare, &none, mp__piece_ref(s)))
@@ -156,7 +156,7 @@ void mp__tail_cursor(struct mp_queue *q, struct mp__cursor *at)
     /* relaxed: only holders of the guard write these */
     uint64_t tail = atomic_load_explicit(&q->tail, memory_order_relaxed);
     uint32_t ref = atomic_load_explicit(&q->tail_segment, memory_order_relaxed);
-    struct mp__segment *s = mp__piece_at(ref);
+    struct mp__ring_segment *s = mp__piece_at(ref);
     if (distance(s->base, position_of(tail)) < 0)
         s = mp__piece_at(s->previous);
     *at = (struct mp__cursor){s, position_of(tail), mp__count_of(tail)};
@@ -170,7 +170,7 @@ static int cursor_reserve(struct mp_queue *q, struct mp__cursor *at, uint32_t un
     if (units <= room)
         return 0;
     mp__tail_commit(q, at);
-    struct mp__segment *next = segment_next(q, at->segment);
+    struct mp__ring_segment *next = segment_next(q, at->segment);
     if (next == NULL) {
         int rc = segment_make(q, segment_end(at->segment), mp__piece_ref(at->segment), &next);
         if (rc != 0)
@@ -264,7 +264,7 @@ void mp__head_give(struct mp_queue *q, uint64_t me)
 
 static void cursor_pass_links(struct mp_queue *q, struct mp__cursor *at)
 {
-    struct mp__segment *next;
+    struct mp__ring_segment *next;
     while (distance(segment_end(at->segment), at->position) >= 0 &&
            (next = segment_next(q, at->segment)) != NULL)
         at->segment = next;
@@ -332,13 +332,13 @@ void mp__head_commit(struct mp_queue *q, const struct mp__cursor *at, mp__owner 
     if (last->block != NULL)
         mp__heap_claim(last->block);
     mp__step("ring.claimed");
-    struct mp__segment *s = mp__piece_at(atomic_load(&q->head_segment));
+    struct mp__ring_segment *s = mp__piece_at(atomic_load(&q->head_segment));
     if (s == at->segment)
         return;
     atomic_store(&q->head_segment, mp__piece_ref(at->segment));
     mp__step("ring.moved");
     while (s != at->segment) {
-        struct mp__segment *next = segment_next(q, s);
+        struct mp__ring_segment *next = segment_next(q, s);
         segment_recycle(q, s);
         s = next;
     }
@@ -348,7 +348,7 @@ void mp__head_commit(struct mp_queue *q, const struct mp__cursor *at, mp__owner 
 
 static bool piece_is_between(struct mp_queue *q, const void *piece)
 {
-    const struct mp__segment *s = piece;
+    const struct mp__ring_segment *s = piece;
     const struct block *block = piece;
     uint32_t ref = mp__piece_ref(piece);
     uint32_t head = position_of(atomic_load(&q->head));
@@ -359,7 +359,7 @@ static bool piece_is_between(struct mp_queue *q, const void *piece)
     if (ref == atomic_load(&q->spare) || ref == atomic_load(&q->tail_segment) ||
         ref == atomic_load(&q->head_segment) || ref == atomic_load(&at.segment->next))
         return true;
-    const struct mp__segment *first = mp__piece_at(atomic_load(&q->head_segment));
+    const struct mp__ring_segment *first = mp__piece_at(atomic_load(&q->head_segment));
     if (s->type == SEGMENT)
         return distance(first->base, s->base) >= 0 && distance(s->base, tail) >= 0;
     return distance(head, block->position) >= 0 && distance(block->position, tail) > 0;

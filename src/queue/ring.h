@@ -40,7 +40,7 @@ struct mp_queue {
 
 /* Where in the ring somebody reads or writes. */
 struct mp__cursor {
-    struct mp__segment *segment;
+    struct mp__ring_segment *segment;
     uint32_t position, count;
 };
 

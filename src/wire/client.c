@@ -11,8 +11,6 @@ static int handshake_fail(const struct mp__handshake *h, int rc)
     switch (rc) {
     case MP_EAUTH:
         return mp__failf(rc, "%s", h->why);
-    case MP_EOVERFLOW:
-        return mp__failf(MP_EAUTH, "what came is no message of an authentication");
     case MP_EEOF:
         return mp__failf(rc, "the other side hung up during the authentication");
     default:
@@ -72,7 +70,7 @@ static int half_run(mp_connection *c, enum mp__handshake_part part, const void *
         return mp__failf(-EPIPE, "an earlier message could not be sent to its end");
     mp__handshake_begin(&h, stream.fd, part, key, n);
     rc = mp__handshake_run(&h, MP__NEVER);
-    if (rc == MP_EOVERFLOW)
+    if (h.is_lost)
         mp__connection_end_input(c);
     return rc == 0 ? 0 : handshake_fail(&h, rc);
 }

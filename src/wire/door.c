@@ -9,7 +9,7 @@
  *   them when the last process of the tree has ended. A forked child's copy listens at the same
  *   socket; the file is the opener's, who removes it only while it is still the one it made.
  */
-#include "memory/tracker.h"
+#include "memory/memory.h"
 #include "platform/platform.h"
 #include "wire/address.h"
 

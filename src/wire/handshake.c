@@ -149,6 +149,7 @@ void mp__handshake_begin(struct mp__handshake *h, int fd, enum mp__handshake_par
     h->step = 0;
     h->have = 0;
     h->why = "";
+    h->is_lost = false;
 }
 
 static size_t body_size(const struct mp__handshake *h)
@@ -166,8 +167,10 @@ static size_t message_missing(const struct mp__handshake *h)
 static int message_await(struct mp__handshake *h)
 {
     for (;;) {
-        if (h->have >= HEAD && body_size(h) > MP__HANDSHAKE_MOST)
+        if (h->have >= HEAD && body_size(h) > MP__HANDSHAKE_MOST) {
+            h->is_lost = true;
             return MP_EOVERFLOW;
+        }
         size_t missing = message_missing(h);
         if (missing == 0)
             return 1;
@@ -229,6 +232,8 @@ int mp__handshake_run(struct mp__handshake *h, mp__moment until)
     struct mp__stream stream = {h->fd, h->is_socket};
     for (;;) {
         int rc = mp__handshake_go(h);
+        if (rc == MP_EOVERFLOW)
+            return refused(h, "what came is no message of an authentication");
         if (rc != 0)
             return rc > 0 ? 0 : rc;
         size_t some =

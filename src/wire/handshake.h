@@ -25,6 +25,7 @@ struct mp__handshake {
     unsigned char in[4 + MP__HANDSHAKE_MOST]; /* of the message under way */
     size_t have;
     const char *why; /* after MP_EAUTH, in words */
+    bool is_lost;    /* a message was too long: its bytes are still in the stream */
 };
 
 /* The key is borrowed until the end. */
@@ -39,7 +40,7 @@ void mp__handshake_begin(struct mp__handshake *h, int fd, enum mp__handshake_par
    connection which is full already. */
 int mp__handshake_go(struct mp__handshake *h);
 
-/* The same, waiting; 0 at the end, MP_ETIMEOUT. */
+/* The same, waiting; 0 at the end, MP_ETIMEOUT; MP_EAUTH also for a length that is none. */
 int mp__handshake_run(struct mp__handshake *h, mp__moment until);
 
 /* The other side has shown that it knows the key. */

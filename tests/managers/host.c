@@ -33,12 +33,20 @@ void host_keep_limit(long more)
 
 /* ---- what the server gives the types ------------------------------------------------------ */
 
+/* The object of one of host_proxy's proxies. */
+static struct mp__managed *proxy_target(const mp_obj *proxy)
+{
+    void *object = NULL;
+    check(sscanf(proxy->items[MP__PROXY_ID].s, "%p", &object) == 1);
+    return object;
+}
+
 int mp__keep(struct mp__host *host, const mp_obj *from, mp_obj *kept)
 {
     if (host->limit == 0)
         return mp__fail(-ENOMEM);
     if (from->type == MP_TYPE_PROXY)
-        mp__managed_hold((struct mp__managed *)(uintptr_t)from->items);
+        mp__managed_hold(proxy_target(from));
     int rc = mp_obj_copy(*from, kept);
     host->limit -= host->limit > 0;
     host->kept += rc == 0;
@@ -49,14 +57,14 @@ int mp__keep(struct mp__host *host, const mp_obj *from, mp_obj *kept)
 void mp__drop(struct mp__host *host, mp_obj *kept)
 {
     if (kept->type == MP_TYPE_PROXY)
-        mp__managed_release((struct mp__managed *)(uintptr_t)kept->items);
+        mp__managed_release(proxy_target(kept));
     host->kept -= kept->owned;
     mp_obj_free(kept);
 }
 
 int mp__peek(struct mp__host *host, const mp_obj *proxy, mp_obj *copy)
 {
-    struct mp__managed *object = (struct mp__managed *)(uintptr_t)proxy->items;
+    struct mp__managed *object = proxy_target(proxy);
     struct mp__call call = {.args = MP_EMPTY_TUPLE, .kwargs = MP_EMPTY_DICT};
     (void)host;
     if (object->type->getvalue == NULL)
@@ -115,9 +123,22 @@ const mp_obj *mp__call_argument(const struct mp__call *call, size_t position, co
 static mp_obj answer;
 static struct mp__managed *answer_object;
 
+/* Each proxy lives until four more have been made. */
 mp_obj host_proxy(struct mp__managed *object)
 {
-    return (mp_obj){.type = MP_TYPE_PROXY, .items = (const mp_obj *)(const void *)object};
+    static struct {
+        mp_obj items[MP__PROXY_ITEMS];
+        char id[24];
+    } proxies[4], *proxy;
+    static unsigned made;
+    proxy = &proxies[made++ % 4];
+    snprintf(proxy->id, sizeof proxy->id, "%p", (void *)object);
+    proxy->items[MP__PROXY_TYPEID] = MP(object->type->name);
+    proxy->items[MP__PROXY_ADDRESS] = MP("here");
+    proxy->items[MP__PROXY_ID] = MP(proxy->id);
+    proxy->items[MP__PROXY_MODULE] = MP("multiprocessing.managers");
+    proxy->items[MP__PROXY_CLASS] = MP(object->type->proxy);
+    return mp__obj_proxy(proxy->items);
 }
 
 static void call_begin(struct mp__call *call, mp_obj args, mp_obj kwargs)

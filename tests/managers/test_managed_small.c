@@ -164,6 +164,28 @@ static void test_slices_travel_as_python_sends_arrays(void **state)
     check_nothing_left();
 }
 
+static void test_nothing_in_the_place_of_an_extended_slice_deletes_it(void **state)
+{
+    static const struct {
+        int64_t step;
+        const char *left;
+    } cases[] = {{2, "\"array('i', [1, 3, 5])\""},
+                 {-2, "\"array('i', [0, 2, 4])\""},
+                 {-1, "\"array('i')\""},
+                 {5, "\"array('i', [1, 2, 3, 4])\""}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct mp__managed *array = array_of("i", RANGE(0, 6, 1));
+        check_call(array, "__setitem__",
+                   MP_TUPLE(SLICE(MP_NONE, MP_NONE, cases[i].step), MP_EMPTY_LIST), "None");
+        check_call(array, "__str__", MP_NONE, cases[i].left);
+        check_call(array, "__setitem__", MP_TUPLE(SLICE(9, 9, 2), MP_EMPTY_LIST), "None");
+        check_call(array, "__str__", MP_NONE, cases[i].left);
+        host_destroy(array);
+    }
+    check_nothing_left();
+}
+
 static void test_each_typecode_has_its_range(void **state)
 {
     static const struct {
@@ -273,6 +295,8 @@ int main(void)
                      test_numbers_are_got_and_set_by_index),
         support_test("Array: slices travel as Python sends arrays",
                      test_slices_travel_as_python_sends_arrays),
+        support_test("Array: nothing in the place of an extended slice deletes it",
+                     test_nothing_in_the_place_of_an_extended_slice_deletes_it),
         support_test("Array: each typecode has its range", test_each_typecode_has_its_range),
         support_test("Array: floats are cut to their size", test_floats_are_cut_to_their_size),
         support_test("Array: it is made as Python makes one",

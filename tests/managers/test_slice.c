@@ -65,6 +65,8 @@ static void test_what_is_no_slice_is_refused(void **state)
     mp_obj o = SLICE(0, 1, 0);
     assert_mp_error(mp__slice_of(&o, 5, &slice), MP_EINVAL);
     assert_string_equal(mp_error_detail(), "slice step cannot be zero");
+    o = SLICE("a", 1, 0);
+    assert_mp_error(mp__slice_of(&o, 5, &slice), MP_EINVAL);
     o = SLICE("a", 1, 1);
     assert_mp_error(mp__slice_of(&o, 5, &slice), MP_ETYPE);
     assert_string_equal(mp_error_detail(),
