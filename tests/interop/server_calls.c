@@ -88,8 +88,8 @@ void server_gives(struct peer *peer, mp_manager *manager)
     sender_refuses(sender, "slice", MP_EPICKLE);
     sender_refuses(sender, "ellipsis", MP_EPICKLE);
     sender_refuses(sender, "exception", MP_EPICKLE);
-    sender_refuses(sender, "lambda", MP_EREMOTE); /* Python cannot pickle these */
-    sender_refuses(sender, "lock", MP_EREMOTE);
+    sender_refuses(sender, "lambda", MP_EPICKLE); /* nor can Python pickle these */
+    sender_refuses(sender, "lock", MP_EPICKLE);
     proxy_fails(sender, "itself", MP_NONE, MP_EPICKLE, "");
     mp_proxy_destroy(sender);
 }
@@ -171,7 +171,7 @@ void server_refuses(struct peer *peer, mp_manager *manager)
     obj_is(got, MP(1));
     mp_list_destroy(list);
     proxy = proxy_make(manager, "Lock", MP_NONE);
-    assert_mp_error(mp_proxy_getvalue(proxy, &got), MP_EREMOTE);
+    assert_mp_error(mp_proxy_getvalue(proxy, &got), MP_EPICKLE);
     mp_proxy_destroy(proxy);
 }
 
