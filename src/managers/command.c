@@ -5,7 +5,7 @@
  *   one of calls instead. A client of libmp says in the name that it gives there that it is one,
  *   and which process: "Process-1|libmp:<number>:<what>", with s for what is its session and c for
  *   the others. A session goes on with commands, among them three that CPython does not have: adopt
- *   references to many objects at once, as far as they exist; drop one without an answer; and lend
+ *   references to many objects at once, as far as they exist; drop some; and lend
  *   all to a child that is about to be forked, so that it has them whatever its parent does next.
  */
 #include "managers/server.h"
@@ -123,22 +123,21 @@ static void adopt(struct mp__client *client, const mp_obj *args)
 }
 
 /* (number): a child of this session's process is about to be forked, with this number and with the
-   same references. */
+   same references. Without an answer. */
 static void lend(struct mp__client *client, const mp_obj *args)
 {
     int64_t token;
-    if (args->len != 1 || mp_obj_as_int(args->items[0], &token) != 0 ||
-        mp__holder_lend(client->server, client->holder, (uint64_t)token) != 0)
-        mp__client_traceback(client, "MemoryError");
-    else
-        done(client);
+    if (args->len == 1 && mp_obj_as_int(args->items[0], &token) == 0)
+        (void)mp__holder_lend(client->server, client->holder, (uint64_t)token);
 }
 
 static void drop(struct mp__client *client, const mp_obj *args)
 {
-    struct mp__managed *object = object_of(client, args);
-    if (object != NULL)
-        mp__holder_give(client->server, client->holder, object);
+    for (size_t i = 0; i < args->len; i++) {
+        struct mp__managed *object = mp__managed_find(&client->server->host, &args->items[i]);
+        if (object != NULL)
+            mp__holder_give(client->server, client->holder, object);
+    }
 }
 
 static void get_methods(struct mp__client *client, const mp_obj *args)

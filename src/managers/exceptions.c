@@ -24,8 +24,8 @@ static const struct {
     {MP_EFULL, "_queue", "Full"},
     {MP_ECLOSED, "queue", "ShutDown"},
     {MP_EBROKEN, "threading", "BrokenBarrierError"},
-    {MP_EEOF, "builtins", "StopIteration"},
     {MP_EEOF, "builtins", "EOFError"},
+    {MP_EEOF, "builtins", "StopIteration"}, /* the second: that of __next__ */
     {MP_ETIMEOUT, "multiprocessing.context", "TimeoutError"},
     {MP_ETIMEOUT, "builtins", "TimeoutError"},
     {MP_EDEADLINE, "multiprocessing.context", "TimeoutError"},
@@ -54,10 +54,13 @@ static bool is_errno(int code)
     return code < 0 && code > -4096;
 }
 
-mp_obj mp__exception_of(struct mp__exception *exception, int code, const mp_obj *value)
+mp_obj mp__exception_of(struct mp__exception *exception, int code, const mp_obj *value,
+                        bool is_next)
 {
     size_t i = 0, n = 1;
     while (i < KNOWN && known[i].code != code)
+        i++;
+    if (code == MP_EEOF && is_next)
         i++;
     bool found = i < KNOWN;
     const char *name = found ? known[i].name : is_errno(code) ? "OSError" : "Exception";
@@ -81,6 +84,32 @@ static bool text_is(const mp_obj *text, const char *expected)
     return text->len == strlen(expected) && memcmp(text->s, expected, text->len) == 0;
 }
 
+/* OSError and the classes below it. */
+static bool is_system_error(const mp_obj *items)
+{
+    static const char *const names[] = {"OSError",
+                                        "IOError",
+                                        "BlockingIOError",
+                                        "BrokenPipeError",
+                                        "ChildProcessError",
+                                        "ConnectionError",
+                                        "ConnectionAbortedError",
+                                        "ConnectionRefusedError",
+                                        "ConnectionResetError",
+                                        "FileExistsError",
+                                        "FileNotFoundError",
+                                        "InterruptedError",
+                                        "IsADirectoryError",
+                                        "NotADirectoryError",
+                                        "PermissionError",
+                                        "ProcessLookupError",
+                                        "TimeoutError"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (text_is(&items[MP__OPAQUE_NAME], names[i]))
+            return text_is(&items[MP__OPAQUE_MODULE], "builtins");
+    return false;
+}
+
 int mp__exception_code(const mp_obj *exception)
 {
     const mp_obj *items = exception->items, *args = &items[MP__OPAQUE_ARGS];
@@ -91,10 +120,7 @@ int mp__exception_code(const mp_obj *exception)
     while (i < KNOWN && !(text_is(&items[MP__OPAQUE_MODULE], known[i].module) &&
                           text_is(&items[MP__OPAQUE_NAME], known[i].name)))
         i++;
-    bool is_system = i == KNOWN ? text_is(&items[MP__OPAQUE_NAME], "OSError") ||
-                                      strstr(items[MP__OPAQUE_NAME].s, "Error") != NULL
-                                : is_errno(known[i].code);
-    if (has_number && is_system && text_is(&items[MP__OPAQUE_MODULE], "builtins"))
+    if (has_number && is_system_error(items))
         return -(int)first->i;
     return i < KNOWN ? known[i].code : MP_EREMOTE;
 }

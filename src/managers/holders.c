@@ -166,12 +166,21 @@ static void held_release(struct mp__holder *holder)
     free(holder->held);
 }
 
+/* Nobody reads there any more; and what one of them waits for is not to become a dead process's. */
+static void clients_end(struct mp__server *server, const struct mp__holder *holder)
+{
+    for (struct mp__client *client = server->clients; client != NULL; client = client->next)
+        if (client->holder == holder)
+            mp__client_end(client);
+}
+
 void mp__holder_drop(struct mp__server *server, struct mp__holder *holder)
 {
     struct mp__holder **at = &server->holders;
     while (*at != holder)
         at = &(*at)->next;
     *at = holder->next;
+    clients_end(server, holder);
     for (uint32_t i = 0; i < server->host.used; i++) {
         struct mp__managed *object = server->host.objects[i];
         if (object != NULL && object->type->lost != NULL)

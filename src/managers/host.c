@@ -2,6 +2,7 @@
  *
  * How it works
  *   An object has a place in one array, and a serial that no other object ever had; its id is both.
+ *   Serials begin at random, so that an id of a server that was here before means nothing now.
  *   It is counted how many references clients hold (holders.c has whose) and how many stand in
  *   stored values: mp__keep counts each proxy of an object of this server that it copies, mp__drop
  *   takes it back. With the last one the object is doomed, and ended by mp__host_reap between two
@@ -178,8 +179,23 @@ static void proxies_count(struct mp__host *host, const mp_obj *o, bool hold)
     }
 }
 
+/* Those of this server all stand for something: what is not counted now must not be later. */
+static bool proxies_are_alive(const struct mp__host *host, const mp_obj *o)
+{
+    if (o->type == MP_TYPE_PROXY)
+        return !mp_obj_equal(o->items[MP__PROXY_ADDRESS], host->address_obj) ||
+               proxy_target(host, o) != NULL;
+    size_t n = mp__type_is_container(o->type) ? mp__obj_items(o) : 0;
+    for (size_t i = 0; i < n; i++)
+        if (mp__type_is_container(o->items[i].type) && !proxies_are_alive(host, &o->items[i]))
+            return false;
+    return true;
+}
+
 int mp__keep(struct mp__host *host, const mp_obj *from, mp_obj *kept)
 {
+    if (mp__type_is_container(from->type) && !proxies_are_alive(host, from))
+        return mp__failf(MP_EREMOTE, "a proxy of an object that is gone");
     int rc = mp_obj_copy(*from, kept);
     if (rc == 0 && mp__type_is_container(kept->type))
         proxies_count(host, kept, true);

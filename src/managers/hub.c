@@ -1,6 +1,6 @@
 /* Hubs: finding and making them, their sessions, commands and calls, and what a fork does to them.
  *
- * Globals: the list of hubs with its lock, and the lock that forks wait for.
+ * Globals: the list of hubs with its lock.
  */
 #include "managers/hub.h"
 
@@ -15,14 +15,8 @@
 #define ADOPT_TIME MP__SECOND
 enum { HUBS_MOST = 64 };
 
-struct mp__claim {
-    struct mp__claim *next;
-    char id[];
-};
-
 static struct mp__hub *hubs;
 static pthread_mutex_t hubs_lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_rwlock_t forks_lock = PTHREAD_RWLOCK_INITIALIZER;
 static pthread_once_t forks_once = PTHREAD_ONCE_INIT;
 
 void mp__hubs_lock(void)
@@ -35,28 +29,16 @@ void mp__hubs_unlock(void)
     pthread_mutex_unlock(&hubs_lock);
 }
 
-void mp__forks_hold(void)
-{
-    pthread_rwlock_rdlock(&forks_lock);
-}
-
-void mp__forks_give(void)
-{
-    pthread_rwlock_unlock(&forks_lock);
-}
-
 /* ---- forks ---------------------------------------------------------------------------------- */
 
 static void fork_prepare(void)
 {
-    pthread_rwlock_wrlock(&forks_lock);
     pthread_mutex_lock(&hubs_lock);
 }
 
 static void fork_parent(void)
 {
     pthread_mutex_unlock(&hubs_lock);
-    pthread_rwlock_unlock(&forks_lock);
 }
 
 static void hub_inherit(struct mp__hub *hub)
@@ -64,17 +46,14 @@ static void hub_inherit(struct mp__hub *hub)
     atomic_store(&hub->is_inherited, true);
     hub->token = hub->lent_token;
     hub->lent_token = 0;
-    hub->claims = NULL; /* the parent's */
+    mp__references_inherit(hub);
     pthread_mutex_init(&hub->session_lock, NULL);
     mp__links_inherit(hub);
-    for (struct mp_proxy *proxy = hub->proxies; proxy != NULL; proxy = proxy->next)
-        proxy->is_held = proxy->is_lent;
 }
 
 static void fork_child(void)
 {
     pthread_mutex_init(&hubs_lock, NULL);
-    pthread_rwlock_init(&forks_lock, NULL);
     for (struct mp__hub *hub = hubs; hub != NULL; hub = hub->next)
         hub_inherit(hub);
 }
@@ -85,29 +64,6 @@ static void children_adopt(void)
     for (struct mp__hub *hub = hubs; hub != NULL; hub = hub->next)
         if (hub->proxies != NULL)
             (void)mp__hub_ensure(hub, mp__moment_in(ADOPT_TIME));
-}
-
-/* What a child that is about to be forked will be at this server. */
-static void hub_lend(struct mp__hub *hub)
-{
-    uint64_t token = 0;
-    mp_obj args[1];
-    pthread_mutex_lock(&hub->session_lock);
-    bool lends = hub->session.fd >= 0 && !atomic_load(&hub->is_inherited) &&
-                 mp__entropy(&token, sizeof token) == 0;
-    token = (token | 1) & INT64_MAX;
-    args[0] = mp_obj_int((int64_t)token);
-    mp_obj answer, request[4] = {mp_obj_none(), mp_obj_str("lend"), mp_obj_tuple(args, 1),
-                                 mp_obj_dict(NULL, 0)};
-    if (lends)
-        lends = mp__link_ask(&hub->session, request, &answer, mp__moment_in(ADOPT_TIME)) == 0 &&
-                mp__answer_take(hub, &answer, NULL) == 0;
-    pthread_mutex_unlock(&hub->session_lock);
-    mp__hubs_lock();
-    hub->lent_token = lends ? token : 0;
-    for (mp_proxy *proxy = hub->proxies; proxy != NULL; proxy = proxy->next)
-        proxy->is_lent = lends && proxy->is_held;
-    mp__hubs_unlock();
 }
 
 /* The hubs that have proxies, each with one user more. */
@@ -129,7 +85,7 @@ static void proxies_lend(void)
     struct mp__hub *held[HUBS_MOST];
     size_t n = hubs_hold(held);
     for (size_t i = 0; i < n; i++) {
-        hub_lend(held[i]);
+        mp__proxies_lend(held[i]);
         mp__hub_leave(held[i]);
     }
 }
@@ -158,11 +114,7 @@ static void forks_follow(void)
 
 static void hub_free(struct mp__hub *hub)
 {
-    while (hub->claims != NULL) {
-        struct mp__claim *claim = hub->claims;
-        hub->claims = claim->next;
-        free(claim);
-    }
+    mp__references_free(hub);
     mp__link_close(&hub->session);
     free(hub->session.buffer);
     pthread_mutex_destroy(&hub->session_lock);
@@ -199,7 +151,8 @@ static struct mp__hub *hub_find(const char *address, const void *key, size_t n)
     for (; hub != NULL; hub = hub->next) {
         bool same_key =
             key == NULL || (hub->key_size == n && (n == 0 || memcmp(hub->key, key, n) == 0));
-        if (strcmp(hub->address.text, address) == 0 && same_key && !atomic_load(&hub->is_closed))
+        if (strcmp(hub->address.text, address) == 0 && same_key && !hub->is_stale &&
+            !atomic_load(&hub->is_closed))
             break;
     }
     return hub;
@@ -225,14 +178,37 @@ static int hub_make(struct mp__hub **out, const char *text, const void *key, siz
     return 0;
 }
 
+/* What was there is there no more: this process has not noticed yet. */
+static bool has_ended(struct mp__hub *hub)
+{
+    pthread_mutex_lock(&hub->session_lock);
+    bool ended = mp__link_has_ended(&hub->session);
+    pthread_mutex_unlock(&hub->session_lock);
+    return ended || mp__link_mine_has_ended(hub);
+}
+
+void mp__hubs_expire(const char *address)
+{
+    mp__hubs_lock();
+    for (struct mp__hub *hub = hubs; hub != NULL; hub = hub->next)
+        hub->is_stale |= strcmp(hub->address.text, address) == 0;
+    mp__hubs_unlock();
+}
+
 int mp__hub_of(struct mp__hub **out, const char *address, const void *key, size_t n)
 {
     mp__hubs_lock();
-    *out = hub_find(address, key, n);
-    if (*out != NULL)
-        (*out)->users++;
+    struct mp__hub *hub = hub_find(address, key, n);
+    if (hub != NULL)
+        hub->users++;
     mp__hubs_unlock();
-    return *out != NULL ? 0 : hub_make(out, address, key, n);
+    if (hub != NULL && has_ended(hub)) {
+        mp__hubs_expire(address);
+        mp__hub_leave(hub);
+        hub = NULL;
+    }
+    *out = hub;
+    return hub != NULL ? 0 : hub_make(out, address, key, n);
 }
 
 void mp__hub_leave(struct mp__hub *hub)
@@ -263,46 +239,6 @@ int mp__hub_unreachable(const struct mp__hub *hub, int code)
         return mp__fail(code);
     return mp__failf(MP_EDIED, "the server at %s is not there any more: %s", hub->address.text,
                      mp_strerror(code));
-}
-
-/* The ids of this process's proxies, as a list that lives in one block. */
-static mp_obj *proxy_ids(struct mp__hub *hub, size_t *n)
-{
-    size_t most = 1;
-    *n = 0;
-    mp__hubs_lock();
-    for (const struct mp_proxy *proxy = hub->proxies; proxy != NULL; proxy = proxy->next)
-        most++;
-    mp_obj *ids = malloc(most * sizeof *ids);
-    for (struct mp_proxy *proxy = hub->proxies; proxy != NULL && ids != NULL; proxy = proxy->next)
-        if (!proxy->is_held) {
-            proxy->is_held = true;
-            ids[(*n)++] = proxy->parts.items[MP__PROXY_ID];
-        }
-    mp__hubs_unlock();
-    return ids;
-}
-
-/* References to what the proxies of a forked child stand for. That one of those has gone shows when
-   it is used. */
-static int proxies_adopt(struct mp__hub *hub, mp__moment until)
-{
-    size_t n;
-    mp_obj *ids = proxy_ids(hub, &n), answer;
-    int rc = ids == NULL ? mp__fail(-ENOMEM) : 0;
-    if (rc == 0 && n > 0 && atomic_load(&hub->is_libmp)) {
-        mp_obj request[4] = {mp_obj_none(), mp_obj_str("adopt"), mp_obj_tuple(ids, n),
-                             mp_obj_dict(NULL, 0)};
-        rc = mp__link_ask(&hub->session, request, &answer, until);
-        if (rc == 0)
-            rc = mp__answer_take(hub, &answer, NULL);
-    } else {
-        for (size_t i = 0; i < n; i++)
-            (void)mp__hub_command_alone(hub, "incref", mp_obj_tuple(&ids[i], 1), mp_obj_none(),
-                                        NULL, until);
-    }
-    free(ids);
-    return rc;
 }
 
 /* CPython's server has no sessions: the connection becomes this thread's link. */
@@ -346,12 +282,17 @@ static int session_ensure(struct mp__hub *hub, mp__moment until)
     if (atomic_load(&hub->is_closed))
         return mp__failf(MP_ECLOSED, "the manager was shut down");
     bool inherited = atomic_load(&hub->is_inherited);
-    if (has_session(hub) && !inherited)
+    if (has_session(hub) && !inherited && !mp__link_has_ended(&hub->session))
         return 0;
+    if (mp__link_has_ended(&hub->session)) {
+        mp__link_close(&hub->session);
+        mp__references_inherit(hub); /* nothing is held any more */
+        inherited = true;
+    }
     int rc = has_session(hub) ? 0 : session_begin(hub, until);
     if (rc == 0 && inherited) {
         atomic_store(&hub->is_inherited, false);
-        rc = proxies_adopt(hub, until);
+        rc = mp__proxies_adopt(hub, until);
     }
     return rc;
 }
@@ -374,49 +315,34 @@ static mp_obj dict_or_empty(mp_obj kwargs)
 int mp__hub_command_alone(struct mp__hub *hub, const char *name, mp_obj args, mp_obj kwargs,
                           mp_obj *out, mp__moment until)
 {
-    struct mp__link link = {.hub = hub, .fd = -1};
     mp_obj answer;
     mp_obj request[4] = {mp_obj_none(), mp_obj_str(name), args, dict_or_empty(kwargs)};
-    int rc = mp__link_open(&link, until);
+    struct mp__link *link = mp__link_add_alone(hub);
+    if (link == NULL)
+        return mp__fail(-ENOMEM);
+    int rc = mp__link_open(link, until);
     if (rc != 0)
-        return mp__hub_unreachable(hub, rc);
-    rc = mp__link_ask(&link, request, &answer, until);
-    mp__link_close(&link);
-    free(link.buffer);
+        rc = mp__hub_unreachable(hub, rc);
+    else
+        rc = mp__link_ask(link, request, &answer, until);
+    mp__link_remove(link);
     return rc == 0 ? mp__answer_take(hub, &answer, out) : rc;
 }
 
-int mp__hub_command(struct mp__hub *hub, const char *name, mp_obj args, mp_obj kwargs, mp_obj *out,
-                    mp__moment until)
+int mp__hub_command(struct mp__hub *hub, const char *name, mp_obj args, mp_obj kwargs, mp_obj *out)
 {
     mp_obj answer;
     mp_obj request[4] = {mp_obj_none(), mp_obj_str(name), args, dict_or_empty(kwargs)};
     pthread_mutex_lock(&hub->session_lock);
-    int rc = session_ensure(hub, until);
+    int rc = session_ensure(hub, MP__NEVER);
     if (rc != 0 || !atomic_load(&hub->is_libmp)) {
         pthread_mutex_unlock(&hub->session_lock);
-        return rc != 0 ? rc : mp__hub_command_alone(hub, name, args, kwargs, out, until);
+        return rc != 0 ? rc : mp__hub_command_alone(hub, name, args, kwargs, out, MP__NEVER);
     }
-    rc = mp__link_ask(&hub->session, request, &answer, until);
+    mp__drops_send(hub, MP__NEVER);
+    rc = mp__link_ask(&hub->session, request, &answer, MP__NEVER);
     pthread_mutex_unlock(&hub->session_lock);
     return rc == 0 ? mp__answer_take(hub, &answer, out) : rc;
-}
-
-void mp__hub_drop(struct mp__hub *hub, const mp_obj *id)
-{
-    mp_obj request[4] = {mp_obj_none(), mp_obj_str("drop"), mp_obj_tuple(id, 1),
-                         mp_obj_dict(NULL, 0)};
-    if (atomic_load(&hub->is_closed))
-        return;
-    if (!atomic_load(&hub->is_libmp)) {
-        (void)mp__hub_command_alone(hub, "decref", mp_obj_tuple(id, 1), mp_obj_none(), NULL,
-                                    mp__moment_in(MP__SECOND));
-        return;
-    }
-    pthread_mutex_lock(&hub->session_lock);
-    if (hub->session.fd >= 0)
-        (void)mp__link_tell(&hub->session, request);
-    pthread_mutex_unlock(&hub->session_lock);
 }
 
 int mp__hub_call(struct mp__hub *hub, const mp_obj *id, const char *method, mp_obj args,
@@ -435,33 +361,4 @@ int mp__hub_call(struct mp__hub *hub, const mp_obj *id, const char *method, mp_o
     if (rc == 0)
         rc = mp__link_ask(link, request, &answer, MP__NEVER);
     return rc == 0 ? mp__answer_take(hub, &answer, out) : rc;
-}
-
-/* ---- references that came with answers ------------------------------------------------------ */
-
-void mp__claim_add(struct mp__hub *hub, const mp_obj *id)
-{
-    struct mp__claim *claim = malloc(sizeof *claim + id->len + 1);
-    if (claim == NULL)
-        return; /* it goes with the session */
-    memcpy(claim->id, id->s, id->len);
-    claim->id[id->len] = '\0';
-    mp__hubs_lock();
-    claim->next = hub->claims;
-    hub->claims = claim;
-    mp__hubs_unlock();
-}
-
-bool mp__claim_take(struct mp__hub *hub, const mp_obj *id)
-{
-    mp__hubs_lock();
-    struct mp__claim **at = &hub->claims;
-    while (*at != NULL && (strlen((*at)->id) != id->len || memcmp((*at)->id, id->s, id->len) != 0))
-        at = &(*at)->next;
-    struct mp__claim *claim = *at;
-    if (claim != NULL)
-        *at = claim->next;
-    mp__hubs_unlock();
-    free(claim);
-    return claim != NULL;
 }

@@ -13,8 +13,8 @@
  *   the other: so a forked child, however it was forked, first closes those of all links, and has
  *   no session and no references until it makes its own: at the start of an mp_process, else with
  *   the first call. A server of libmp lends what the parent has to an mp_process that is about to
- *   be forked, so that it is there whatever the parent does meanwhile. A connection is listed before a fork can happen: forks wait for those that are
- *   just being made.
+ *   be forked, so that it is there whatever the parent does meanwhile. A socket is listed under the
+ *   lock that forks take too, before it is connected.
  */
 #ifndef MP__HUB_H
 #define MP__HUB_H
@@ -53,20 +53,25 @@ struct mp__hub {
     struct mp__link session;
     struct mp__link *links;
     struct mp_proxy *proxies;
+    bool is_stale;            /* another server is there now; under the lock */
     struct mp__claim *claims; /* references that came with answers and no proxy has yet */
+    char (*drops)[20];        /* ids of references to be given back; under the session's lock */
+    size_t drops_used, drops_room;
+    bool drops_are_late; /* the server did not take them in the time it was given */
 };
 
 /* The hub of an address that this process uses with this key, or with any if it is NULL; made when
    there is none, then with the key or the process's own. The caller is a user. Reported. */
 int mp__hub_of(struct mp__hub **out, const char *address, const void *key, size_t n);
 void mp__hub_leave(struct mp__hub *hub);
+/* The server at this address is another one from now on. */
+void mp__hubs_expire(const char *address);
 /* There is a session, or it is known that there is none; references are this process's. */
 int mp__hub_ensure(struct mp__hub *hub, mp__moment until);
 
 /* A command to the server. `args` is a tuple, `kwargs` a dict or None. */
-int mp__hub_command(struct mp__hub *hub, const char *name, mp_obj args, mp_obj kwargs, mp_obj *out,
-                    mp__moment until);
-/* The same on a connection made for it. */
+int mp__hub_command(struct mp__hub *hub, const char *name, mp_obj args, mp_obj kwargs, mp_obj *out);
+/* The same on a connection made for it, which has a deadline. */
 int mp__hub_command_alone(struct mp__hub *hub, const char *name, mp_obj args, mp_obj kwargs,
                           mp_obj *out, mp__moment until);
 /* Gives back one reference, without waiting where that can be. */
@@ -75,16 +80,19 @@ void mp__hub_drop(struct mp__hub *hub, const mp_obj *id);
 int mp__hub_call(struct mp__hub *hub, const mp_obj *id, const char *method, mp_obj args,
                  mp_obj kwargs, mp_obj *out);
 
+/* references.c. The last two under the session's lock. */
+void mp__references_free(struct mp__hub *hub);
+void mp__references_inherit(struct mp__hub *hub); /* nothing is held but what was lent */
+void mp__proxies_lend(struct mp__hub *hub);       /* to the child that is forked next */
+int mp__proxies_adopt(struct mp__hub *hub, mp__moment until);
+void mp__drops_send(struct mp__hub *hub, mp__moment until);
+
 /* A reference came with an answer, or is taken over by a proxy: false: it did not. */
 void mp__claim_add(struct mp__hub *hub, const mp_obj *id);
 bool mp__claim_take(struct mp__hub *hub, const mp_obj *id);
 
 /* What a server that cannot be reached means to a call: a code, reported. */
 int mp__hub_unreachable(const struct mp__hub *hub, int code);
-
-/* Between these two no fork happens, so that a descriptor can be listed. */
-void mp__forks_hold(void);
-void mp__forks_give(void);
 
 /* The lock of the lists. */
 void mp__hubs_lock(void);
@@ -102,7 +110,13 @@ int mp__link_greet(struct mp__link *link, char what, bool *is_libmp, mp__moment 
 /* This thread's link to the hub, open; a new one of it, still closed. */
 int mp__link_mine(struct mp__hub *hub, struct mp__link **out);
 struct mp__link *mp__link_add(struct mp__hub *hub); /* NULL: no memory */
-void mp__links_free(struct mp__hub *hub);           /* under the lock */
+/* One that is nobody's, to be removed. */
+struct mp__link *mp__link_add_alone(struct mp__hub *hub);
+void mp__link_remove(struct mp__link *link);
+/* The other side has closed it; false if it never was open. */
+bool mp__link_has_ended(const struct mp__link *link);
+bool mp__link_mine_has_ended(const struct mp__hub *hub);
+void mp__links_free(struct mp__hub *hub); /* under the lock */
 /* In a forked child: all links are closed, and those of other threads nobody's. */
 void mp__links_inherit(struct mp__hub *hub);
 

@@ -15,7 +15,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,17 +27,10 @@ enum { ROOM_FIRST = 4096, ROOM_KEPT = 1 << 20, STEP = 1 << 18 };
 static int shake(const struct mp__link *link, mp__moment until)
 {
     struct mp__handshake handshake;
-    int rc;
     mp__handshake_begin(&handshake, link->fd, MP__HANDSHAKE_CONNECT, link->hub->key,
                         link->hub->key_size);
-    while ((rc = mp__handshake_go(&handshake)) == 0) {
-        rc = mp__stream_await(link->fd, POLLIN, until);
-        if (rc <= 0)
-            return rc == 0 ? MP_ETIMEOUT : rc;
-    }
-    if (rc == MP_EOVERFLOW)
-        return MP_EAUTH; /* it speaks another language */
-    return rc == 1 ? 0 : rc;
+    int rc = mp__handshake_run(&handshake, until);
+    return rc == -EPIPE ? MP_EEOF : rc;
 }
 
 static void options_set(const struct mp__link *link)
@@ -46,23 +38,30 @@ static void options_set(const struct mp__link *link)
     int on = 1;
     if (link->hub->address.any.sa_family != AF_INET)
         return;
-    (void)setsockopt(link->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     (void)setsockopt(link->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
 }
 
 int mp__link_open(struct mp__link *link, mp__moment until)
 {
-    mp__forks_hold();
-    int fd = mp__address_connect(&link->hub->address, until);
+    mp__hubs_lock(); /* a fork comes before or after: no child has a copy that is not listed */
+    int fd = mp__address_socket(&link->hub->address);
     link->fd = fd < 0 ? -1 : fd;
-    mp__forks_give();
+    mp__hubs_unlock();
     if (fd < 0)
         return fd;
+    int rc = mp__address_join(fd, &link->hub->address, until);
     options_set(link);
-    int rc = shake(link, until);
+    if (rc == 0)
+        rc = shake(link, until);
     if (rc != 0)
         mp__link_close(link);
     return rc;
+}
+
+bool mp__link_has_ended(const struct mp__link *link)
+{
+    char byte;
+    return link->fd >= 0 && recv(link->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
 void mp__link_close(struct mp__link *link)
@@ -312,11 +311,11 @@ void mp__links_free(struct mp__hub *hub)
 {
     while (hub->links != NULL) {
         struct mp__link *link = hub->links;
-        struct mp__link **at = &link->of->first;
+        struct mp__link **at = link->is_orphan ? NULL : &link->of->first;
         hub->links = link->next;
-        while (!link->is_orphan && *at != NULL && *at != link)
+        while (at != NULL && *at != NULL && *at != link)
             at = &(*at)->of_next;
-        if (!link->is_orphan && *at != NULL)
+        if (at != NULL && *at != NULL)
             *at = link->of_next;
         link_free(link);
     }
@@ -359,6 +358,35 @@ struct mp__link *mp__link_add(struct mp__hub *hub)
     hub->links = link;
     mp__hubs_unlock();
     return link;
+}
+
+struct mp__link *mp__link_add_alone(struct mp__hub *hub)
+{
+    struct mp__link *link = calloc(1, sizeof *link);
+    if (link == NULL)
+        return NULL;
+    link->hub = hub;
+    link->fd = -1;
+    link->is_orphan = true;
+    mp__hubs_lock();
+    link->next = hub->links;
+    hub->links = link;
+    mp__hubs_unlock();
+    return link;
+}
+
+void mp__link_remove(struct mp__link *link)
+{
+    mp__hubs_lock();
+    link_unlist(link);
+    mp__hubs_unlock();
+    link_free(link);
+}
+
+bool mp__link_mine_has_ended(const struct mp__hub *hub)
+{
+    const struct mp__link *link = link_find(hub);
+    return link != NULL && mp__link_has_ended(link);
 }
 
 int mp__link_mine(struct mp__hub *hub, struct mp__link **out)

@@ -54,7 +54,7 @@ static int condition_acquire(struct mp__managed *self, struct mp__call *call)
 static int condition_release(struct mp__managed *self, struct mp__call *call)
 {
     int rc = mp__call_plain(call, 0, 0);
-    return rc == 0 ? mp__mutex_release(self, ((struct condition *)self)->mutex, call->client) : rc;
+    return rc == 0 ? mp__mutex_release(((struct condition *)self)->mutex, call->client) : rc;
 }
 
 static int condition_locked(struct mp__managed *self, struct mp__call *call)
@@ -94,7 +94,7 @@ static int condition_wait(struct mp__managed *self, struct mp__call *call)
         rc = owner_check(c, call, "wait");
     if (rc != 0)
         return rc;
-    uint32_t depth = mp__mutex_give_up(self, c->mutex);
+    uint32_t depth = mp__mutex_give_up(c->mutex);
     call->client->wait.number = depth;
     if (until == 0)
         waiter_return(c, call->client, false);
@@ -142,7 +142,7 @@ static void condition_left(struct mp__managed *self, struct mp__client *client)
 {
     struct condition *c = (struct condition *)self;
     if (c->lock == NULL)
-        mp__mutex_left(self, c->mutex, client);
+        mp__mutex_left(c->mutex, client);
 }
 
 static int condition_print(struct mp__managed *self, struct mp__call *call)

@@ -1,10 +1,11 @@
 /* Lock and RLock, as threading has them, for the connections of a server.
  *
  * How it works
- *   A mutex that is held names the connection that holds it. When that ends, the mutex has no
- *   holder but is still held: the next acquire takes it over, and is told so, a waiting one at
- *   once; a release by anybody frees it, as after the ordinary end of a thread in Python. So a
- *   death leaves nothing locked, and no release that Python allows fails.
+ *   An RLock that is held names the connection that holds it, a Lock the process. When that ends, the
+ *   mutex is left behind, but still held: the next acquire takes it over, and is told so, a waiting
+ *   one at once; a release by anybody frees it, as after the ordinary end of a thread in Python. So
+ *   a death leaves nothing locked, and no release that Python allows fails. Of a process that is
+ *   neither on this machine nor a client of libmp nobody knows the end: its Locks stay held.
  *   Who waits for a mutex after a condition's wait has a number of levels to get back, and the
  *   answer of that wait: both are in its wait's number.
  */
@@ -35,19 +36,28 @@ static void waiter_answer(struct mp__client *client, bool recovered)
         mp__answer(client, value);
 }
 
-/* The mutex is free, or nobody's any more: it goes to who has waited longest. */
-static void mutex_pass(struct mp__mutex *mutex, bool recovered)
+static void mutex_give(struct mp__mutex *mutex, const struct mp__client *client, uint32_t depth)
+{
+    mutex->thread = mutex->recursive ? client : NULL;
+    mutex->process = client->holder;
+    mutex->depth = depth;
+    mutex->is_left_behind = false;
+}
+
+/* The mutex is free, or left behind: it goes to who has waited longest. */
+static void mutex_pass(struct mp__mutex *mutex, bool left_behind)
 {
     struct mp__client *client = mutex->waiters.first;
-    mutex->holder = NULL;
-    if (!recovered)
+    mutex->thread = NULL;
+    mutex->process = NULL;
+    mutex->is_left_behind = left_behind;
+    if (!left_behind)
         mutex->depth = 0;
     if (client == NULL)
         return;
-    mutex->holder = client;
-    mutex->depth = client->wait.number == 0 ? 1 : (uint32_t)(client->wait.number >> 1);
+    mutex_give(mutex, client, client->wait.number == 0 ? 1 : (uint32_t)(client->wait.number >> 1));
     mp__unpark(client);
-    waiter_answer(client, recovered);
+    waiter_answer(client, left_behind);
 }
 
 static void wait_ended(struct mp__managed *self, struct mp__client *client, bool gone)
@@ -89,10 +99,9 @@ int mp__mutex_acquire(struct mp__managed *self, struct mp__mutex *mutex, struct 
     if (rc != 0)
         return rc;
     bool again = mutex->recursive && mp__mutex_is_held_by(mutex, call->client);
-    bool recovered = mutex->depth > 0 && mutex->holder == NULL;
+    bool recovered = mutex->depth > 0 && mutex->is_left_behind;
     if (mutex->depth == 0 || again || recovered) {
-        mutex->depth = again ? mutex->depth + 1 : 1;
-        mutex->holder = call->client;
+        mutex_give(mutex, call->client, again ? mutex->depth + 1 : 1);
         call->value = mp_obj_bool(true);
         return recovered ? MP_RECOVERED : 0;
     }
@@ -104,15 +113,14 @@ int mp__mutex_acquire(struct mp__managed *self, struct mp__mutex *mutex, struct 
     return MP__PARKED;
 }
 
-int mp__mutex_release(struct mp__managed *self, struct mp__mutex *mutex, struct mp__client *client)
+int mp__mutex_release(struct mp__mutex *mutex, const struct mp__client *client)
 {
-    (void)self;
     if (mutex->depth == 0)
         return mp__failf(MP_ESTATE, mutex->recursive ? "cannot release un-acquired lock"
                                                      : "release unlocked lock");
-    if (mutex->recursive && mutex->holder != NULL && mutex->holder != client)
+    if (mutex->recursive && !mutex->is_left_behind && mutex->thread != client)
         return mp__failf(MP_ESTATE, "cannot release un-acquired lock");
-    if (mutex->depth > 1 && mutex->holder != NULL)
+    if (mutex->depth > 1 && !mutex->is_left_behind)
         mutex->depth--;
     else
         mutex_pass(mutex, false);
@@ -121,20 +129,24 @@ int mp__mutex_release(struct mp__managed *self, struct mp__mutex *mutex, struct 
 
 bool mp__mutex_is_held_by(const struct mp__mutex *mutex, const struct mp__client *client)
 {
-    return mutex->depth > 0 && mutex->holder == client;
+    return mutex->depth > 0 && (!mutex->recursive || mutex->thread == client);
 }
 
-void mp__mutex_left(struct mp__managed *self, struct mp__mutex *mutex, struct mp__client *client)
+void mp__mutex_left(struct mp__mutex *mutex, const struct mp__client *client)
 {
-    (void)self;
-    if (mp__mutex_is_held_by(mutex, client))
+    if (mutex->depth > 0 && mutex->recursive && mutex->thread == client)
         mutex_pass(mutex, true);
 }
 
-uint32_t mp__mutex_give_up(struct mp__managed *self, struct mp__mutex *mutex)
+void mp__mutex_lost(struct mp__mutex *mutex, const struct mp__holder *holder)
+{
+    if (mutex->depth > 0 && !mutex->recursive && mutex->process == holder)
+        mutex_pass(mutex, true);
+}
+
+uint32_t mp__mutex_give_up(struct mp__mutex *mutex)
 {
     uint32_t depth = mutex->depth;
-    (void)self;
     mutex_pass(mutex, false);
     return depth;
 }
@@ -150,14 +162,13 @@ void mp__mutex_regain(struct mp__managed *self, struct mp__mutex *mutex, struct 
                       uint32_t depth, bool answer)
 {
     struct mp__call call = {.client = client};
-    bool recovered = mutex->depth > 0 && mutex->holder == NULL;
+    bool recovered = mutex->depth > 0 && mutex->is_left_behind;
     client->wait.number = number_of(depth, answer);
     if (mutex->depth > 0 && !recovered) {
         mp__park(&call, self, &mutex->waiters, MP__NEVER, regain_ended);
         return;
     }
-    mutex->holder = client;
-    mutex->depth = depth;
+    mutex_give(mutex, client, depth);
     waiter_answer(client, recovered);
 }
 
@@ -182,7 +193,7 @@ static int lock_acquire(struct mp__managed *self, struct mp__call *call)
 static int lock_release(struct mp__managed *self, struct mp__call *call)
 {
     int rc = mp__call_plain(call, 0, 0);
-    return rc == 0 ? mp__mutex_release(self, mutex_of(self), call->client) : rc;
+    return rc == 0 ? mp__mutex_release(mutex_of(self), call->client) : rc;
 }
 
 static int lock_locked(struct mp__managed *self, struct mp__call *call)
@@ -198,12 +209,17 @@ static int lock_print(struct mp__managed *self, struct mp__call *call)
     if (!mutex->recursive)
         return mp_obj_format(&call->value, "<%s _thread.lock object at %p>", state, (void *)self);
     return mp_obj_format(&call->value, "<%s _thread.RLock object owner=%p count=%u at %p>", state,
-                         (void *)mutex->holder, (unsigned)mutex->depth, (void *)self);
+                         (const void *)mutex->thread, (unsigned)mutex->depth, (void *)self);
 }
 
 static void lock_left(struct mp__managed *self, struct mp__client *client)
 {
-    mp__mutex_left(self, mutex_of(self), client);
+    mp__mutex_left(mutex_of(self), client);
+}
+
+static void lock_lost(struct mp__managed *self, const struct mp__holder *holder)
+{
+    mp__mutex_lost(mutex_of(self), holder);
 }
 
 struct mp__mutex *mp__mutex_of(struct mp__managed *object)
@@ -221,7 +237,7 @@ const struct mp__type mp__type_lock = {.name = "Lock",
                                        .size = sizeof(struct lock),
                                        .create = lock_create,
                                        .print = lock_print,
-                                       .left = lock_left,
+                                       .lost = lock_lost,
                                        .methods = lock_methods};
 const struct mp__type mp__type_rlock = {.name = "RLock",
                                         .size = sizeof(struct lock),

@@ -153,7 +153,8 @@ static void queue_lost(struct mp__managed *self, const struct mp__holder *holder
     struct taken *taken = taken_of(q, holder);
     if (taken == NULL)
         return;
-    q->unfinished -= taken->count;
+    /* somebody else may have called task_done for it */
+    q->unfinished -= taken->count < q->unfinished ? taken->count : q->unfinished;
     taken_remove(q, taken, taken->count);
     joiners_serve(q);
 }

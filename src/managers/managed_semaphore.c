@@ -2,11 +2,11 @@
  *
  * How it works
  *   A plain Semaphore is a number: whoever releases need not have acquired, so nobody's units are
- *   known and none come back by an end. Of a BoundedSemaphore every unit taken is some
- *   connection's, and value + units held + units left behind is always its initial value. Units
- *   whose connection has ended are left behind: who acquires and finds none free takes one of
- *   those, and is told so; a release by anybody puts one back. So an end costs no unit, and no
- *   release that Python allows fails.
+ *   known and none come back by an end. Of a BoundedSemaphore every unit taken is some process's,
+ *   and value + units held + units left behind is always its initial value. Units whose process
+ *   has ended are left behind: who acquires and finds none free takes one of those, and is told so;
+ *   a release by anybody puts one back. So an end costs no unit, and no release that Python allows
+ *   fails.
  */
 #include "managers/containers.h"
 #include "managers/iterable.h"
@@ -16,7 +16,7 @@
 #include <stdlib.h>
 
 struct units {
-    struct mp__client *client;
+    const struct mp__holder *holder;
     uint64_t count;
 };
 
@@ -58,10 +58,10 @@ static void semaphore_destroy(struct mp__managed *self)
 
 /* ---- units ---------------------------------------------------------------------------------- */
 
-static struct units *units_of(struct semaphore *s, const struct mp__client *client)
+static struct units *units_of(struct semaphore *s, const struct mp__holder *holder)
 {
     for (size_t i = 0; i < s->used; i++)
-        if (s->held[i].client == client)
+        if (s->held[i].holder == holder)
             return &s->held[i];
     return NULL;
 }
@@ -80,14 +80,14 @@ static int room_make(struct semaphore *s)
 }
 
 /* After room was made. */
-static void units_add(struct semaphore *s, struct mp__client *client)
+static void units_add(struct semaphore *s, const struct mp__holder *holder)
 {
-    struct units *units = units_of(s, client);
+    struct units *units = units_of(s, holder);
     if (!is_bounded(s))
         return;
     if (units == NULL) {
         units = &s->held[s->used++];
-        *units = (struct units){client, 0};
+        *units = (struct units){holder, 0};
     }
     units->count++;
 }
@@ -109,7 +109,7 @@ static void wait_ended(struct mp__managed *self, struct mp__client *client, bool
 }
 
 /* A unit for the client, if there is one: 0, MP_RECOVERED or MP__PARKED: there is none. */
-static int unit_take(struct semaphore *s, struct mp__client *client)
+static int unit_take(struct semaphore *s, const struct mp__client *client)
 {
     int rc = s->value > 0 ? 0 : s->left_behind > 0 ? MP_RECOVERED : MP__PARKED;
     if (rc == 0)
@@ -117,7 +117,7 @@ static int unit_take(struct semaphore *s, struct mp__client *client)
     else if (rc == MP_RECOVERED)
         s->left_behind--;
     if (rc != MP__PARKED)
-        units_add(s, client);
+        units_add(s, client->holder);
     return rc;
 }
 
@@ -172,7 +172,7 @@ static int units_give(struct semaphore *s, const struct mp__client *client, uint
 {
     if (n > s->initial - s->value)
         return mp__failf(MP_EINVAL, "Semaphore released too many times");
-    struct units *own = units_of(s, client);
+    struct units *own = units_of(s, client->holder);
     uint64_t of_own = own == NULL ? 0 : own->count < n ? own->count : n;
     if (of_own > 0)
         units_remove(s, own, of_own);
@@ -205,10 +205,10 @@ static int semaphore_release(struct mp__managed *self, struct mp__call *call)
     return 0;
 }
 
-static void semaphore_left(struct mp__managed *self, struct mp__client *client)
+static void semaphore_lost(struct mp__managed *self, const struct mp__holder *holder)
 {
     struct semaphore *s = (struct semaphore *)self;
-    struct units *units = units_of(s, client);
+    struct units *units = units_of(s, holder);
     if (units == NULL)
         return;
     s->left_behind += units->count;
@@ -251,5 +251,5 @@ const struct mp__type mp__type_bounded_semaphore = {.name = "BoundedSemaphore",
                                                     .create = semaphore_create,
                                                     .destroy = semaphore_destroy,
                                                     .print = semaphore_print,
-                                                    .left = semaphore_left,
+                                                    .lost = semaphore_lost,
                                                     .methods = semaphore_methods};

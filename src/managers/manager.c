@@ -282,6 +282,7 @@ int mp_manager_create(mp_manager **out, const mp_manager_options *options)
     int rc = server_start(&start, &process, &said);
     if (rc != 0)
         return rc;
+    mp__hubs_expire(said.items[1].s);
     rc = manager_new(&manager, said.items[1].s, start.options.authkey, start.options.authkey_len);
     if (rc == 0) {
         rc = door_of(&said, &manager->door);
@@ -316,8 +317,8 @@ int mp_manager_connect(mp_manager **out, const char *address, const void *authke
         return rc;
     rc = mp__hub_ensure(manager->hub, until);
     if (rc == 0)
-        rc = mp__hub_command(manager->hub, "dummy", mp_obj_tuple(NULL, 0), mp_obj_none(), NULL,
-                             until);
+        rc = mp__hub_command_alone(manager->hub, "dummy", mp_obj_tuple(NULL, 0), mp_obj_none(),
+                                   NULL, until);
     if (rc != 0) {
         mp_manager_destroy(manager);
         return rc;
@@ -335,8 +336,9 @@ static void server_end(mp_manager *manager)
     int64_t span;
     mp__moment until = mp__span_of(timeout, &span) == 0 ? mp__moment_in(span) : MP__NEVER;
     mp__log(MP_LOG_INFO, "sending shutdown message to manager");
-    (void)mp__hub_command_alone(manager->hub, "shutdown", mp_obj_tuple(NULL, 0), mp_obj_none(),
-                                NULL, until);
+    if (mp_process_is_alive(manager->process)) /* else somebody else may be at that address */
+        (void)mp__hub_command_alone(manager->hub, "shutdown", mp_obj_tuple(NULL, 0), mp_obj_none(),
+                                    NULL, until);
     atomic_store(&manager->hub->is_closed, true);
     if (mp_process_join(manager->process, timeout) == MP_ETIMEOUT) {
         mp__log(MP_LOG_INFO, "manager still alive");
@@ -421,7 +423,7 @@ int mp_manager_number_of_objects(mp_manager *manager)
     int rc = fault_of(manager);
     if (rc == 0)
         rc = mp__hub_command(manager->hub, "number_of_objects", mp_obj_tuple(NULL, 0),
-                             mp_obj_none(), &value, MP__NEVER);
+                             mp_obj_none(), &value);
     if (rc == 0)
         rc = mp_obj_as_int(value, &n);
     return rc == 0 ? (int)n : rc;
@@ -470,7 +472,7 @@ int mp_manager_proxy(mp_manager *manager, const char *type_id, mp_obj args, mp_o
     if (rc != 0)
         return rc;
     mp__log(MP_LOG_DEBUG, "requesting creation of a shared '%s' object", type_id);
-    rc = mp__hub_command(manager->hub, "create", mp_obj_tuple(all, n), kwargs, &answer, MP__NEVER);
+    rc = mp__hub_command(manager->hub, "create", mp_obj_tuple(all, n), kwargs, &answer);
     free(all);
     return rc == 0 ? created_take(manager->hub, type_id, &answer, out) : rc;
 }

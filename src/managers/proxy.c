@@ -203,7 +203,7 @@ static int reference_take(struct mp__hub *hub, const mp_obj *id)
 {
     if (mp__claim_take(hub, id))
         return 0;
-    return mp__hub_command(hub, "incref", mp_obj_tuple(id, 1), mp_obj_none(), NULL, MP__NEVER);
+    return mp__hub_command(hub, "incref", mp_obj_tuple(id, 1), mp_obj_none(), NULL);
 }
 
 int mp_proxy_from(mp_obj object, mp_proxy **out)

@@ -177,8 +177,9 @@ void mp__client_fail(struct mp__client *client, int code, const mp_obj *key)
         mp__client_reply(client, "#CODE", mp_obj_tuple(pair, 2));
         return;
     }
-    mp__client_reply(client, "#ERROR",
-                     mp__exception_of(&exception, code, key != NULL ? key : &text));
+    mp__client_reply(
+        client, "#ERROR",
+        mp__exception_of(&exception, code, key != NULL ? key : &text, client->in_next));
 }
 
 enum { MOVED_MOST = 64 };
@@ -302,6 +303,7 @@ static bool method_run(struct mp__client *client, mp_obj *request)
         return false;
     }
     const struct mp__method *method = mp__method_find(self->type, &parts[1]);
+    client->in_next = method != NULL && strcmp(method->name, "__next__") == 0;
     mp__method_call *run = method != NULL ? method->call : fallback_of(self->type, &parts[1]);
     if (self->type->is_carried && (method != NULL || mp__carried_prints(self->type, &parts[1]))) {
         int rc = mp__carry_call(client, self, method, request);
@@ -367,8 +369,7 @@ static void request_run(struct mp__client *client, const unsigned char *p, size_
         mp__client_traceback(client, "UnpicklingError: %s", mp_error_detail());
     } else if (!is_request(&request)) {
         mp__client_traceback(client, "ValueError: a request is (id, method, args, kwargs)");
-    } else if (client->phase == MP__PHASE_COMMAND ||
-               (client->is_session && request.items[0].type == MP_TYPE_NONE)) {
+    } else if (client->phase == MP__PHASE_COMMAND || client->is_session) {
         taken = mp__command_run(client, &request);
     } else {
         taken = method_run(client, &request);

@@ -5,7 +5,7 @@
  *   processes that have ended, calls that came back from threads. A connection that ended is
  *   marked, gives up what it held at once, and is freed at the end of the round, so no event of
  *   the batch meets memory that has gone. A door that no descriptor is left for is not watched for
- *   a while, so that it does not spin.
+ *   a while, so that it does not spin; nor is it while all strangers are too new to be sent away.
  *   A server in a process of its own is told of its parent's end by a signal, where the system
  *   does that, and looks once a second; SIGTERM ends it in order.
  *
@@ -22,7 +22,9 @@
 
 enum { STRANGERS_MOST = 32, BATCH = 64, BACKLOG = 128 };
 #define HANDSHAKE_TIME (5 * MP__SECOND)
+#define LOOK_FIRST (5 * MP__MS)
 #define LOOK MP__SECOND
+#define GRACE (20 * MP__MS)
 #define DOOR_PAUSE (100 * MP__MS)
 
 /* ---- connections ---------------------------------------------------------------------------- */
@@ -53,6 +55,13 @@ static void objects_leave(struct mp__client *client)
     }
 }
 
+/* A process that ends closes its descriptors first: a look now may be too early. */
+static void look_soon(struct mp__server *server)
+{
+    server->look_pause = LOOK_FIRST;
+    server->next_look = mp__moment_in(LOOK_FIRST);
+}
+
 void mp__client_end(struct mp__client *client)
 {
     struct mp__server *server = client->server;
@@ -72,7 +81,7 @@ void mp__client_end(struct mp__client *client)
     if (client->is_session)
         mp__holder_drop(server, client->holder);
     else if (client->pid > 0)
-        server->next_look = 0; /* its process may have ended */
+        look_soon(server); /* its process may have ended */
 }
 
 static void client_free(struct mp__client *client)
@@ -126,39 +135,55 @@ struct mp__client *mp__client_new(struct mp__server *server, int fd)
     return client;
 }
 
-static void oldest_stranger_drop(struct mp__server *server)
+/* Who is to go for the next one: the oldest that has not proven the key. */
+static struct mp__client *stranger_to_go(const struct mp__server *server)
 {
     struct mp__client *oldest = NULL;
     for (struct mp__client *client = server->clients; client != NULL; client = client->next)
-        if (client->phase == MP__PHASE_SHAKING && !client->is_gone)
+        if (client->phase == MP__PHASE_SHAKING && !client->is_gone &&
+            !mp__handshake_is_proven(client->handshake))
             oldest = client; /* the list begins with the youngest */
-    if (oldest != NULL)
-        mp__client_end(oldest);
+    return oldest;
 }
 
 /* ---- the door ------------------------------------------------------------------------------- */
 
-static void door_watch(struct mp__server *server, bool open)
+/* Not watched until `again`; 0: from now on. */
+static void door_rest(struct mp__server *server, mp__moment again)
 {
-    if (open == (server->door_again == 0))
-        return;
-    server->door_again = open ? 0 : mp__moment_in(DOOR_PAUSE);
-    (void)mp__watch_change(&server->watch, server->door.fd, open ? MP__WATCH_IN : 0, &server->door);
+    if ((again == 0) != (server->door_again == 0))
+        (void)mp__watch_change(&server->watch, server->door.fd, again == 0 ? MP__WATCH_IN : 0,
+                               &server->door);
+    server->door_again = again;
+}
+
+/* There is room for one more; the one that makes it has had its time. */
+static bool room_make(struct mp__server *server)
+{
+    if (server->strangers < STRANGERS_MOST)
+        return true;
+    struct mp__client *oldest = stranger_to_go(server);
+    mp__moment again =
+        oldest == NULL ? mp__moment_in(DOOR_PAUSE) : oldest->deadline - HANDSHAKE_TIME + GRACE;
+    if (oldest == NULL || !mp__moment_passed(again)) {
+        door_rest(server, again);
+        return false;
+    }
+    mp__client_end(oldest);
+    return true;
 }
 
 /* Lets in a few; the others are there in the next round. */
 static void door_answer(struct mp__server *server)
 {
-    for (int i = 0; i < STRANGERS_MOST; i++) {
+    for (int i = 0; i < STRANGERS_MOST && room_make(server); i++) {
         int fd = mp__door_take(&server->door, NULL);
         if (fd == -EAGAIN)
             return;
         if (fd < 0) {
-            door_watch(server, false);
+            door_rest(server, mp__moment_in(DOOR_PAUSE));
             return;
         }
-        if (server->strangers >= STRANGERS_MOST)
-            oldest_stranger_drop(server);
         struct mp__client *client = mp__client_new(server, fd);
         if (client == NULL)
             close(fd);
@@ -231,11 +256,13 @@ static void due_do(struct mp__server *server)
         clients_go_on(server);
     if (server->next_look != MP__NEVER && mp__now() >= server->next_look) {
         mp__holders_look(server);
-        server->next_look = mp__moment_in(LOOK);
+        server->look_pause = server->look_pause < LOOK / 2 ? 2 * server->look_pause : LOOK;
+        server->next_look = mp__moment_in(server->look_pause);
         server->stopping |= server->parent != 0 && getppid() != server->parent;
     }
-    if (server->door_again != 0 && mp__moment_passed(server->door_again))
-        door_watch(server, true);
+    if (server->door_again != 0 &&
+        (server->strangers < STRANGERS_MOST || mp__moment_passed(server->door_again)))
+        door_rest(server, 0);
     mp__host_reap(&server->host);
     if (server->has_gone)
         clients_sweep(server);
@@ -309,10 +336,11 @@ int mp__server_prepare(struct mp__server *server)
     *server = (struct mp__server){.door = {.fd = -1},
                                   .watch = {.fd = -1},
                                   .next_deadline = MP__NEVER,
-                                  .next_look = 0,
+                                  .look_pause = LOOK,
                                   .wake = {-1, -1},
                                   .buffer = malloc(MP__READ_SIZE)};
     server->host.server = server;
+    (void)mp__entropy(&server->host.serial, sizeof server->host.serial);
     pthread_mutex_init(&server->carried_lock, NULL);
     pthread_cond_init(&server->ended, NULL);
     if (server->buffer == NULL)

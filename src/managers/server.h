@@ -131,6 +131,7 @@ struct mp__client {
     mp_obj moved;                /* whose proxies it is making its own */
     struct mp__carrier *carrier; /* its thread; NULL: none yet */
     bool is_carried;             /* a call of it is in that thread */
+    bool in_next;                /* its call is of __next__ */
 };
 
 struct mp__server {
@@ -145,6 +146,7 @@ struct mp__server {
     size_t key_size;
     mp__moment next_deadline; /* no wait ends before */
     mp__moment next_look;
+    int64_t look_pause;    /* until the one after */
     mp__moment door_again; /* it is not watched until then; 0: it is */
     bool stopping;
     bool goes_on; /* a call was answered whose connection had sent more already */
@@ -234,8 +236,10 @@ void mp__carried_await(struct mp__server *server); /* the ends of objects */
 struct mp__exception {
     mp_obj items[4], args[2];
 };
-/* The exception of a code, as a literal in the memory given, with this text or key. */
-mp_obj mp__exception_of(struct mp__exception *exception, int code, const mp_obj *value);
+/* The exception of a code, as a literal in the memory given, with this text or key; MP_EEOF is
+   StopIteration to __next__, EOFError else. */
+mp_obj mp__exception_of(struct mp__exception *exception, int code, const mp_obj *value,
+                        bool is_next);
 /* The code of an exception; -errno, MP_EREMOTE for those unknown. */
 int mp__exception_code(const mp_obj *exception);
 

@@ -286,14 +286,24 @@ static int in_connect(int fd, const struct mp__address *address, mp__moment unti
     return is_own_peer(fd) ? -ECONNREFUSED : fd_set_waiting(fd, true);
 }
 
-int mp__address_connect(const struct mp__address *address, mp__moment until)
+int mp__address_socket(const struct mp__address *address)
 {
     int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    fd = mp__fd_raise(fd, MP__FD_FLOOR);
+    return mp__fd_raise(fd, MP__FD_FLOOR);
+}
+
+int mp__address_join(int fd, const struct mp__address *address, mp__moment until)
+{
+    bool is_un = address->any.sa_family == AF_UNIX;
+    return is_un ? un_connect(fd, address, until) : in_connect(fd, address, until);
+}
+
+int mp__address_connect(const struct mp__address *address, mp__moment until)
+{
+    int fd = mp__address_socket(address);
     if (fd < 0)
         return fd;
-    bool is_un = address->any.sa_family == AF_UNIX;
-    int rc = is_un ? un_connect(fd, address, until) : in_connect(fd, address, until);
+    int rc = mp__address_join(fd, address, until);
     if (rc == 0)
         return fd;
     close(fd);

@@ -56,5 +56,8 @@ void mp__fd_hurry(int fd);
 
 /* Connects: a blocking descriptor or a code, not reported; MP_ETIMEOUT. */
 int mp__address_connect(const struct mp__address *address, mp__moment until);
+/* The same in two steps: a socket, and its way there, after which it blocks; the caller closes it. */
+int mp__address_socket(const struct mp__address *address);
+int mp__address_join(int fd, const struct mp__address *address, mp__moment until);
 
 #endif

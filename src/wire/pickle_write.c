@@ -401,6 +401,8 @@ static int proxy_size(const struct writer *w, const mp_obj *o, unsigned depth, s
 {
     struct proxy_call call;
     struct writer all = *w;
+    if (o->items == NULL || o->len != MP__PROXY_ITEMS)
+        return mp__failf(MP_EPICKLE, "an object of a proxy's type that stands for none");
     all.flags |= MP__PICKLE_OPAQUE;
     mp_obj tree = proxy_call(&call, o);
     return tree_size(&all, &tree, depth, size);

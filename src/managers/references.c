@@ -1,0 +1,196 @@
+/* References: how the proxies of a process come to have theirs, and how they are given back.
+ *
+ * How it works
+ *   A reference is made at the server for this process's session, or for its pid, when an object is
+ *   created, by incref, or together with an answer: then it is a claim, until a proxy takes it over.
+ *   A forked child has those that its parent lent it, if both sides are libmp's, and asks for the
+ *   others when it begins its own session.
+ *   Giving one back waits for no answer: a message is sent if the socket takes it, else the id waits
+ *   for the next one. Only with many waiting is the server given time, once.
+ */
+#include "managers/hub.h"
+
+#include "managers/server.h"
+#include "platform/platform.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { DROPS_PATIENT = 64, DROPS_AT_ONCE = 256 };
+#define DROP_TIME MP__SECOND
+
+struct mp__claim {
+    struct mp__claim *next;
+    char id[];
+};
+
+void mp__references_free(struct mp__hub *hub)
+{
+    while (hub->claims != NULL) {
+        struct mp__claim *claim = hub->claims;
+        hub->claims = claim->next;
+        free(claim);
+    }
+    free(hub->drops);
+}
+
+void mp__references_inherit(struct mp__hub *hub)
+{
+    hub->claims = NULL;
+    hub->drops_used = 0;
+    for (mp_proxy *proxy = hub->proxies; proxy != NULL; proxy = proxy->next)
+        proxy->is_held = proxy->is_lent;
+}
+
+/* ---- a child's ------------------------------------------------------------------------------ */
+
+void mp__proxies_lend(struct mp__hub *hub)
+{
+    uint64_t token = 0;
+    mp_obj args[1];
+    pthread_mutex_lock(&hub->session_lock);
+    bool lends = hub->session.fd >= 0 && !atomic_load(&hub->is_inherited) &&
+                 mp__entropy(&token, sizeof token) == 0;
+    token = (token | 1) & INT64_MAX;
+    args[0] = mp_obj_int((int64_t)token);
+    mp_obj request[4] = {mp_obj_none(), mp_obj_str("lend"), mp_obj_tuple(args, 1),
+                         mp_obj_dict(NULL, 0)};
+    /* the child's session begins with several messages, which the server reads after this one */
+    lends = lends && mp__link_tell(&hub->session, request) == 0;
+    pthread_mutex_unlock(&hub->session_lock);
+    mp__hubs_lock();
+    hub->lent_token = lends ? token : 0;
+    for (mp_proxy *proxy = hub->proxies; proxy != NULL; proxy = proxy->next)
+        proxy->is_lent = lends && proxy->is_held;
+    mp__hubs_unlock();
+}
+
+/* The ids of this process's proxies, as a list that lives in one block. */
+static mp_obj *proxy_ids(struct mp__hub *hub, size_t *n)
+{
+    size_t most = 1;
+    *n = 0;
+    mp__hubs_lock();
+    for (const struct mp_proxy *proxy = hub->proxies; proxy != NULL; proxy = proxy->next)
+        most++;
+    mp_obj *ids = malloc(most * sizeof *ids);
+    for (struct mp_proxy *proxy = hub->proxies; proxy != NULL && ids != NULL; proxy = proxy->next)
+        if (!proxy->is_held) {
+            proxy->is_held = true;
+            ids[(*n)++] = proxy->parts.items[MP__PROXY_ID];
+        }
+    mp__hubs_unlock();
+    return ids;
+}
+
+/* References to what the proxies of a forked child stand for. That one of those has gone shows when
+   it is used. */
+int mp__proxies_adopt(struct mp__hub *hub, mp__moment until)
+{
+    size_t n;
+    mp_obj *ids = proxy_ids(hub, &n), answer;
+    int rc = ids == NULL ? mp__fail(-ENOMEM) : 0;
+    if (rc == 0 && n > 0 && atomic_load(&hub->is_libmp)) {
+        mp_obj request[4] = {mp_obj_none(), mp_obj_str("adopt"), mp_obj_tuple(ids, n),
+                             mp_obj_dict(NULL, 0)};
+        rc = mp__link_ask(&hub->session, request, &answer, until);
+        if (rc == 0)
+            rc = mp__answer_take(hub, &answer, NULL);
+    } else {
+        for (size_t i = 0; i < n; i++)
+            (void)mp__hub_command_alone(hub, "incref", mp_obj_tuple(&ids[i], 1), mp_obj_none(),
+                                        NULL, until);
+    }
+    free(ids);
+    return rc;
+}
+
+/* ---- giving back ---------------------------------------------------------------------------- */
+
+static bool drop_add(struct mp__hub *hub, const mp_obj *id)
+{
+    if (hub->drops_used == hub->drops_room) {
+        size_t room = hub->drops_room == 0 ? 64 : 2 * hub->drops_room;
+        void *drops = realloc(hub->drops, room * sizeof *hub->drops);
+        if (drops == NULL)
+            return false;
+        hub->drops = drops;
+        hub->drops_room = room;
+    }
+    snprintf(hub->drops[hub->drops_used++], MP__ID_ROOM, "%s", id->s);
+    return true;
+}
+
+void mp__drops_send(struct mp__hub *hub, mp__moment until)
+{
+    mp_obj ids[DROPS_AT_ONCE];
+    while (hub->drops_used > 0 && hub->session.fd >= 0) {
+        size_t n = hub->drops_used < DROPS_AT_ONCE ? hub->drops_used : DROPS_AT_ONCE;
+        for (size_t i = 0; i < n; i++)
+            ids[i] = mp_obj_str(hub->drops[hub->drops_used - n + i]);
+        mp_obj request[4] = {mp_obj_none(), mp_obj_str("drop"), mp_obj_tuple(ids, n),
+                             mp_obj_dict(NULL, 0)};
+        int rc = mp__link_tell(&hub->session, request);
+        if (rc == -EAGAIN && mp__stream_await(hub->session.fd, POLLOUT, until) > 0)
+            continue;
+        if (rc == -EAGAIN)
+            return;
+        hub->drops_used -= rc == 0 ? n : hub->drops_used;
+    }
+}
+
+static void drop_soon(struct mp__hub *hub, const mp_obj *id)
+{
+    pthread_mutex_lock(&hub->session_lock);
+    if (hub->session.fd >= 0 && drop_add(hub, id)) {
+        mp__drops_send(hub, 0);
+        if (hub->drops_used >= DROPS_PATIENT && !hub->drops_are_late) {
+            mp__drops_send(hub, mp__moment_in(DROP_TIME));
+            hub->drops_are_late = hub->drops_used > 0;
+        }
+        hub->drops_are_late &= hub->drops_used > 0;
+    }
+    pthread_mutex_unlock(&hub->session_lock);
+}
+
+void mp__hub_drop(struct mp__hub *hub, const mp_obj *id)
+{
+    if (atomic_load(&hub->is_closed))
+        return;
+    if (atomic_load(&hub->is_libmp))
+        drop_soon(hub, id);
+    else
+        (void)mp__hub_command_alone(hub, "decref", mp_obj_tuple(id, 1), mp_obj_none(), NULL,
+                                    mp__moment_in(DROP_TIME));
+}
+
+/* ---- references that came with answers ------------------------------------------------------ */
+
+void mp__claim_add(struct mp__hub *hub, const mp_obj *id)
+{
+    struct mp__claim *claim = malloc(sizeof *claim + id->len + 1);
+    if (claim == NULL)
+        return; /* it goes with the session */
+    memcpy(claim->id, id->s, id->len);
+    claim->id[id->len] = '\0';
+    mp__hubs_lock();
+    claim->next = hub->claims;
+    hub->claims = claim;
+    mp__hubs_unlock();
+}
+
+bool mp__claim_take(struct mp__hub *hub, const mp_obj *id)
+{
+    mp__hubs_lock();
+    struct mp__claim **at = &hub->claims;
+    while (*at != NULL && (strlen((*at)->id) != id->len || memcmp((*at)->id, id->s, id->len) != 0))
+        at = &(*at)->next;
+    struct mp__claim *claim = *at;
+    if (claim != NULL)
+        *at = claim->next;
+    mp__hubs_unlock();
+    free(claim);
+    return claim != NULL;
+}
