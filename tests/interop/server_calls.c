@@ -122,10 +122,11 @@ void server_raises(struct peer *peer, mp_manager *manager)
                  {"ArithmeticError", MP_EREMOTE}};
     mp_proxy *sender = proxy_make(manager, "Sender", MP_NONE);
     (void)peer;
+    proxy_fails(sender, "raises", MP_TUPLE("ZeroDivisionError", 1, "one"), MP_EREMOTE, "one");
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
         proxy_fails(sender, "raises", MP_TUPLE(plain[i].name, "told so"), plain[i].code, "told so");
         proxy_fails(sender, "raises", MP_TUPLE(plain[i].name), plain[i].code, "");
-        proxy_fails(sender, "raises", MP_TUPLE(plain[i].name, 1, MP_LIST(2.5), MP_NONE),
+        proxy_fails(sender, "raises", MP_TUPLE(plain[i].name, MP_LIST(2.5), 1, MP_NONE),
                     plain[i].code, "2.5");
     }
     proxy_fails(sender, "raises", MP_TUPLE("Empty"), MP_EEMPTY, "");
