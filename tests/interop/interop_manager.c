@@ -314,6 +314,7 @@ static const struct matrix_case cases[] = {
     {.name = "Value", .python = "plain_values"},
     {.name = "str", .python = "texts"},
     {.name = "Iterator", .python = "dict_iterators"},
+    {.name = "random", .python = "random_calls"},
     {.name = "Lock", .python = "locks recursive_locks held", .with_manager = together_locks},
     {.name = "Semaphore", .python = "semaphores"},
     {.name = "Condition", .python = "conditions", .with_manager = together_condition},

@@ -18,7 +18,7 @@ Client.register("Maths", proxytype=AutoProxy)
 def same(got, expected):
     """Alike in value and type, and in order, all the way down."""
     if type(got) is not type(expected) or repr(got) != repr(expected):
-        raise AssertionError("got %.200r, not %.200r" % (got, expected))
+        raise AssertionError("got %.300r, not %.300r" % (got, expected))
 
 
 def true(condition):

@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection, Listener
 
 import client_calls
 import client_containers
+import client_random
 import client_sync
 import server_types
 from client_sync import HANGS, Thread
@@ -42,7 +43,7 @@ def use(address, key):
 
 def case(name):
     """Runs a case, and drops all that it made."""
-    for module in (client_containers, client_sync, client_calls):
+    for module in (client_containers, client_random, client_sync, client_calls):
         if hasattr(module, name):
             try:
                 return getattr(module, name)(here["manager"])
