@@ -46,8 +46,8 @@ static int become_producer(void *arg)
     return 127;
 }
 
-/* Where there is no python3 this does not come back. */
-static void producer_failed(mp_process *producer)
+/* Gives what this program is to end with, where the producer has ended before its time. */
+static int producer_failed(mp_process *producer)
 {
     int exitcode = 0;
 
@@ -55,51 +55,53 @@ static void producer_failed(mp_process *producer)
     MP_CHECK(mp_process_exitcode(producer, &exitcode));
     if (exitcode == 127) {
         fprintf(stderr, "SKIPPED: there is no python3\n");
-        exit(77);
+        return 77;
     }
     fprintf(stderr, "the producer ended with %d\n", exitcode);
-    exit(EXIT_FAILURE);
+    return EXIT_FAILURE;
 }
 
-static void hand_over(mp_listener *listener, mp_process *producer, mp_proxy *queue)
+/* False if the producer ended first. */
+static bool hand_over(mp_listener *listener, mp_process *producer, mp_proxy *queue)
 {
     mp_waitable events[] = {MP_WAITABLE(listener), MP_WAITABLE(producer)};
     mp_connection *conn;
 
     MP_CHECK(mp_wait(events, 2, MP_FOREVER));
     if (events[1].ready) {
-        producer_failed(producer);
+        return false;
     }
     MP_CHECK(mp_listener_accept(listener, &conn, 30.0));
     MP_CHECK(mp_connection_send(conn, mp_obj_proxy(queue)));
     mp_connection_destroy(conn);
+    return true;
 }
 
 /* ---- the consumer ---------------------------------------------------------------------------- */
 
 struct account {
+    int items;
     int64_t sum;
     char words[80];
     double prices;
+    bool checked; /* it is the producer's too */
 };
 
 /* Gets the next item. None is put last: a queue that stays empty once the producer has ended will
    never have it. */
-static mp_obj get(mp_proxy *queue, mp_process *producer)
+static bool get(mp_proxy *queue, mp_process *producer, mp_obj *item)
 {
-    mp_obj item;
+    int alive;
+    int rc;
 
-    for (;;) {
-        int alive = MP_CHECK(mp_process_is_alive(producer));
-        int rc = mp_proxy_call(queue, "get", MP_NONE, MP_DICT("timeout", 0.5), &item);
-        if (rc != MP_EEMPTY) {
-            MP_CHECK(rc);
-            return item;
-        }
-        if (!alive) {
-            producer_failed(producer);
-        }
+    do {
+        alive = MP_CHECK(mp_process_is_alive(producer));
+        rc = mp_proxy_call(queue, "get", MP_NONE, MP_DICT("timeout", 0.5), item);
+    } while (rc == MP_EEMPTY && alive);
+    if (rc != MP_EEMPTY) {
+        MP_CHECK(rc);
     }
+    return rc != MP_EEMPTY;
 }
 
 static void add_prices(struct account *account, mp_obj prices)
@@ -111,22 +113,21 @@ static void add_prices(struct account *account, mp_obj prices)
     }
 }
 
-static void check_account(const struct account *account, mp_obj theirs)
+static void check_account(struct account *account, mp_obj theirs)
 {
-    bool same = mp_obj_equal(
-        theirs, MP_TUPLE("account", account->sum, (const char *)account->words, account->prices));
+    const char *words = account->words;
 
-    printf("The producer's account is %s: ", same ? "the same" : "another");
+    account->checked =
+        mp_obj_equal(theirs, MP_TUPLE("account", account->sum, words, account->prices));
+    printf("The producer's account is %s: ", account->checked ? "the same" : "another");
     mp_obj_println(theirs, stdout);
-    if (!same) {
-        exit(EXIT_FAILURE);
-    }
 }
 
 static void consume(struct account *account, mp_obj item)
 {
     size_t used = strlen(account->words);
 
+    account->items++;
     switch (item.type) {
     case MP_TYPE_INT:
         account->sum += item.i;
@@ -145,16 +146,19 @@ static void consume(struct account *account, mp_obj item)
 
 static int consume_all(mp_proxy *queue, mp_process *producer)
 {
-    struct account account = {.sum = 0};
+    struct account account = {.items = 0};
+    mp_obj item;
 
-    for (int items = 0;; items++) {
-        mp_obj item = get(queue, producer);
+    while (get(queue, producer, &item)) {
         if (item.type == MP_TYPE_NONE) {
-            return items;
+            printf("%d items came through the queue\n", account.items);
+            MP_CHECK(mp_process_join(producer, MP_FOREVER));
+            return account.checked ? EXIT_SUCCESS : EXIT_FAILURE;
         }
         consume(&account, item);
         mp_obj_free(&item);
     }
+    return producer_failed(producer);
 }
 
 int main(void)
@@ -173,14 +177,12 @@ int main(void)
     MP_CHECK(mp_process_create(&producer, become_producer, address, strlen(address) + 1, NULL));
     MP_CHECK(mp_process_start(producer));
 
-    hand_over(listener, producer, queue);
-    int items = consume_all(queue, producer);
-    printf("%d items came through the queue\n", items);
+    int status = hand_over(listener, producer, queue) ? consume_all(queue, producer)
+                                                      : producer_failed(producer);
 
-    MP_CHECK(mp_process_join(producer, MP_FOREVER));
     mp_process_destroy(producer);
     mp_listener_destroy(listener);
     mp_proxy_destroy(queue);
     mp_manager_destroy(manager);
-    return 0;
+    return status;
 }

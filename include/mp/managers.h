@@ -20,7 +20,8 @@
  * MP_EEMPTY, queue.Full MP_EFULL, ValueError MP_EINVAL, TypeError MP_ETYPE, AttributeError
  * MP_EATTR, RuntimeError and AssertionError MP_ESTATE, OverflowError MP_EOVERFLOW,
  * BrokenBarrierError MP_EBROKEN, EOFError and StopIteration MP_EEOF, TimeoutError MP_ETIMEOUT, an
- * OSError with an errno -errno, any other MP_EREMOTE; as does what the server itself objects to (RemoteError):
+ * OSError with an errno -errno, any other MP_EREMOTE; codes of a libmp server's own types and of a
+ * managed Pool's tasks (MP_ETASK, MP_EDIED, ...) as they are; as does what the server itself objects to (RemoteError):
  * unknown type or method, an object that is gone. mp_error_detail has the text of the other side.
  * Besides, every call answers MP_EDIED with a detail if the server ended or the connection broke,
  * MP_ECLOSED after shutdown by this process, MP_EINVAL for NULL where it needs something, MP_ETYPE
@@ -34,8 +35,9 @@
  * KILL -9 of a client: its references are gone; a Lock, RLock or Condition it held and a unit of a
  * BoundedSemaphore are free to whoever acquires next (MP_RECOVERED from mp_proxy_call), and may
  * still be released by somebody else, as after an ordinary end; it waits no more, and a barrier it
- * waited in is broken; an item on its way to it is back at the head of its queue, what it had
- * received and not done counts as done. CPython's server frees nothing. Of the server: every call
+ * waited in is broken; an item that was on its way to it may be lost, what it had received and not
+ * done counts as done. Of a client that is neither libmp's nor on this machine only the end of a
+ * connection shows, not that of the process. CPython's server frees nothing. Of the server: every call
  * answers MP_EDIED; socket and folder are removed.
  */
 #ifndef MP_MANAGERS_H
@@ -107,7 +109,7 @@ typedef struct mp_managed_method {
 /** A type of the user's own. */
 typedef struct mp_managed_type {
     int (*create)(void **self, mp_obj args, mp_obj kwargs); /**< NULL: no client creates it */
-    void (*destroy)(void *self);                            /**< may be NULL */
+    void (*destroy)(void *self); /**< may be NULL; not run for what is left when a server ends */
     int (*repr)(void *self, mp_obj *text); /**< what str(proxy) gives; may be NULL */
     const mp_managed_method *methods;      /**< ends with a name of NULL */
 } mp_managed_type;

@@ -27,13 +27,13 @@ extern const char *(*mp__self_name)(void);
 /* Says something in the log, as mp_log. Where nobody listens it costs one relaxed load, and the
    arguments are not evaluated; the line may be written while the caller holds locks. */
 #define mp__log(level, ...) (mp__log_wants(level) ? mp_log(level, __VA_ARGS__) : (void)0)
-extern _Atomic unsigned mp__log_output; /* 0: nobody listens */
+extern _Atomic uint64_t mp__log_output; /* even: nobody listens */
 extern _Atomic int mp__log_level;
 
 /* Relaxed: a line may come a little too late or too early, but is whole. */
 static inline bool mp__log_wants(int level)
 {
-    return atomic_load_explicit(&mp__log_output, memory_order_relaxed) != 0 &&
+    return atomic_load_explicit(&mp__log_output, memory_order_relaxed) % 2 != 0 &&
            level >= atomic_load_explicit(&mp__log_level, memory_order_relaxed);
 }
 

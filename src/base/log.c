@@ -2,14 +2,16 @@
  *
  * How it works
  *   An output is a function and what it is called with. The last ones stand in a ring, and one word
- *   tells whose turn it is by its ticket: 0 for none, as before the log was asked for.
+ *   says by its ticket which is in use, and in its lowest bit whether anybody listens at all.
  *
- *       mp__log_output = 18       place 0: 16   1: 17   2: 18 <- in use   3: BUSY (19)   4: 4 ...
+ *       mp__log_output = 18 * 2 + 1     place 0: 16   1: 17   2: 18   3: BUSY (19)   4: 4   ...
  *
- *   A new output takes the next ticket whose place is neither in use nor BUSY, marks the place
- *   BUSY, fills it, writes its ticket, and then the word. Who has read a place looks at the ticket
- *   once more, and reads again if it is another. There is no lock that a fork could leave held: a
- *   child forked while a thread sets an output has the one before, and one place less.
+ *   Who sets one draws tickets until the place of one holds an output older than that in use, marks
+ *   it BUSY, fills it, writes the ticket, and raises the word to it, unless a later one is in use
+ *   by then. So the word only grows, and the place it names stays as it is until the word moves on:
+ *   who has read a place looks at its ticket, and at another one there reads the word again.
+ *   There is no lock that a fork could leave held: a child forked while a thread sets an output has
+ *   the one before, and one place less.
  *   A line is made on the stack of who says it, and handed over whole.
  *
  *   Globals: all of these, each process's own, copied by a fork.
@@ -17,25 +19,24 @@
 #include "base/base.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
 
 #define PLACES 16
-#define BUSY UINT_MAX
+#define BUSY UINT64_MAX
 #define LINE_ROOM 4096
 
 struct output {
-    _Atomic unsigned ticket; /* 0: never used */
+    _Atomic uint64_t ticket; /* 0: never used */
     _Atomic(mp_log_sink *) sink;
     _Atomic(void *) arg;
 };
 
 static struct output outputs[PLACES];
-static _Atomic unsigned last_ticket;
+static _Atomic uint64_t last_ticket;
 
-_Atomic unsigned mp__log_output;
+_Atomic uint64_t mp__log_output;
 _Atomic int mp__log_level = MP_LOG_WARNING;
 
 static const char *main_process(void)
@@ -47,47 +48,53 @@ const char *(*mp__self_name)(void) = main_process;
 
 /* ---- outputs -------------------------------------------------------------------------------- */
 
-static unsigned place_take(void)
+static struct output *place_take(uint64_t *ticket)
 {
     for (;;) {
-        unsigned ticket = atomic_fetch_add(&last_ticket, 1) + 1;
-        unsigned was = atomic_load(&outputs[ticket % PLACES].ticket);
-        if (ticket == 0 || ticket == BUSY || was == BUSY)
-            continue;
-        if ((was == 0 || was != atomic_load(&mp__log_output)) &&
-            atomic_compare_exchange_strong(&outputs[ticket % PLACES].ticket, &was, BUSY))
-            return ticket;
+        *ticket = atomic_fetch_add(&last_ticket, 1) + 1;
+        struct output *output = &outputs[*ticket % PLACES];
+        uint64_t was = atomic_load(&output->ticket);
+        if ((was == 0 || was < atomic_load(&mp__log_output) / 2) &&
+            atomic_compare_exchange_strong(&output->ticket, &was, BUSY))
+            return output;
     }
+}
+
+static void output_use(uint64_t word)
+{
+    uint64_t now = atomic_load(&mp__log_output);
+    while (now < word && !atomic_compare_exchange_weak(&mp__log_output, &now, word))
+        ;
 }
 
 static void output_set(mp_log_sink *sink, void *arg)
 {
-    unsigned ticket = sink != NULL ? place_take() : 0;
-    if (ticket != 0) {
-        struct output *output = &outputs[ticket % PLACES];
-        atomic_store(&output->sink, sink);
-        atomic_store(&output->arg, arg);
-        atomic_store(&output->ticket, ticket);
+    uint64_t ticket;
+    if (sink == NULL) {
+        output_use((atomic_fetch_add(&last_ticket, 1) + 1) * 2);
+        return;
     }
-    atomic_store(&mp__log_output, ticket);
+    struct output *output = place_take(&ticket);
+    atomic_store(&output->sink, sink);
+    atomic_store(&output->arg, arg);
+    atomic_store(&output->ticket, ticket);
+    output_use(ticket * 2 + 1);
 }
 
-/* NULL: nobody; also for who was overtaken by a whole round of the ring between two stores. */
+/* NULL: nobody. */
 static mp_log_sink *output_get(void **arg)
 {
-    unsigned ticket = atomic_load(&mp__log_output), before;
-    do {
-        if (ticket == 0)
+    for (;;) {
+        uint64_t word = atomic_load(&mp__log_output);
+        if (word % 2 == 0)
             return NULL;
-        before = ticket;
-        struct output *output = &outputs[ticket % PLACES];
+        struct output *output = &outputs[word / 2 % PLACES];
         mp_log_sink *sink = atomic_load(&output->sink);
+        mp__step("log.reading");
         *arg = atomic_load(&output->arg);
-        if (atomic_load(&output->ticket) == ticket)
+        if (atomic_load(&output->ticket) == word / 2)
             return sink;
-        ticket = atomic_load(&mp__log_output);
-    } while (ticket != before);
-    return NULL;
+    }
 }
 
 int mp_log_set(int level, mp_log_sink *sink, void *arg)

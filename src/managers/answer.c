@@ -12,22 +12,23 @@ static bool is_kind(const mp_obj *answer, const char *kind)
     return strcmp(answer->items[0].s, kind) == 0;
 }
 
-/* "KeyError: 'k'", "IndexError: list index out of range", "Empty". */
+/* What str(exception) gives; with the class in front where no code tells that. */
 static int exception_report(const mp_obj *exception)
 {
-    char text[512];
+    char text[512], class[208] = "";
     const mp_obj *name = &exception->items[MP__OPAQUE_NAME];
     const mp_obj *args = &exception->items[MP__OPAQUE_ARGS];
     int code = mp__exception_code(exception), n = (int)(name->len < 200 ? name->len : 200);
     char *said = NULL;
-    if (args->type == MP_TYPE_TUPLE && args->len == 1 && args->items[0].type == MP_TYPE_STR &&
-        code != MP_EKEY)
-        snprintf(text, sizeof text, "%.*s: %s", n, name->s, args->items[0].s);
-    else if (args->type == MP_TYPE_TUPLE && args->len > 0 &&
-             (said = mp_obj_repr(args->len == 1 ? args->items[0] : *args)) != NULL)
-        snprintf(text, sizeof text, "%.*s: %s", n, name->s, said);
+    bool has_args = args->type == MP_TYPE_TUPLE && args->len > 0;
+    if (code == MP_EREMOTE)
+        snprintf(class, sizeof class, "%.*s%s", n, name->s, has_args ? ": " : "");
+    if (has_args && args->len == 1 && args->items[0].type == MP_TYPE_STR && code != MP_EKEY)
+        snprintf(text, sizeof text, "%s%s", class, args->items[0].s);
+    else if (has_args && (said = mp_obj_repr(args->len == 1 ? args->items[0] : *args)) != NULL)
+        snprintf(text, sizeof text, "%s%s", class, said);
     else
-        snprintf(text, sizeof text, "%.*s", n, name->s);
+        snprintf(text, sizeof text, "%s", class);
     free(said);
     return mp__failf(code, "%s", text);
 }

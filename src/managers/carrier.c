@@ -20,6 +20,7 @@
 struct carried {
     struct mp__managed head;
     void *self;
+    struct mp__managed *maker; /* whose method gave it, which stays as long; NULL: nobody's */
 };
 
 /* What a thread is to do, and what came of it. Without an object: to make one of the type. */
@@ -293,6 +294,10 @@ static void call_answer(struct mp__client *client, struct job *job)
         rc = result_make(client, job, &object);
     } else if (rc == 0 && result_type != NULL) {
         object = carried_object(client, job->made_type, job->made);
+        if (object != NULL) {
+            ((struct carried *)object)->maker = job->object;
+            mp__managed_hold(job->object);
+        }
         rc = object != NULL ? 0 : -ENOMEM;
     }
     if (object != NULL)
@@ -362,6 +367,8 @@ static void carried_destroy(struct mp__managed *object)
     void *self = ((struct carried *)object)->self;
     struct ending *ending = destroy != NULL ? malloc(sizeof *ending) : NULL;
     pthread_t thread;
+    if (((struct carried *)object)->maker != NULL)
+        mp__managed_release(((struct carried *)object)->maker);
     if (destroy == NULL)
         return;
     if (ending != NULL) {

@@ -4,7 +4,7 @@
  *   A new connection gives one command and is closed after the answer; accept_connection makes it
  *   one of calls instead. A client of libmp says in the name that it gives there that it is one,
  *   and which process: "Process-1|libmp:<number>:<what>", with s for what is its session and c for
- *   the others. A session goes on with commands, among them three that CPython does not have: adopt
+ *   the others. Those may create objects too; a session goes on with commands, among them three that CPython does not have: adopt
  *   references to many objects at once, as far as they exist; drop some; and lend
  *   all to a child that is about to be forked, so that it has them whatever its parent does next.
  */
@@ -211,7 +211,8 @@ static void libmp_join(struct mp__client *client, const char *said)
         return;
     client->is_libmp = true;
     client->holder = mp__holder_of_token(client->server, token);
-    if (what == 's' && client->holder->token == token && !client->holder->in_session) {
+    bool is_known = client->holder != &client->server->anybody;
+    if (what == 's' && is_known && !client->holder->in_session) {
         client->holder->in_session = true;
         client->holder->lent_until = MP__NEVER;
         client->is_session = true;
@@ -221,6 +222,10 @@ static void libmp_join(struct mp__client *client, const char *said)
 static void accept_connection(struct mp__client *client, const mp_obj *args)
 {
     const char *said = NULL;
+    if (client->phase != MP__PHASE_COMMAND) {
+        mp__client_traceback(client, "AssertionError: the connection has been accepted");
+        return;
+    }
     if (args->len >= 1 && args->items[0].type == MP_TYPE_STR)
         said = strstr(args->items[0].s, "|libmp:");
     if (said != NULL)

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 
 #define LENT_TIME (30 * MP__SECOND)
+#define ORPHAN_TIME (2 * MP__SECOND)
 
 struct mp__held {
     struct mp__managed *object; /* NULL: free */
@@ -42,7 +43,8 @@ struct mp__holder *mp__holder_of_token(struct mp__server *server, uint64_t token
         holder = holder->next;
     if (holder == NULL) {
         holder = holder_new(server);
-        holder->token = token;
+        if (holder != &server->anybody)
+            holder->token = token;
     }
     return holder;
 }
@@ -147,6 +149,7 @@ int mp__holder_lend(struct mp__server *server, const struct mp__holder *from, ui
     if (holder == &server->anybody || holder == from || holder->in_session)
         return -ENOMEM;
     holder->lent_until = mp__moment_in(LENT_TIME);
+    holder->lender = from;
     for (size_t i = 0; i < from->room; i++)
         for (uint32_t n = 0; n < from->held[i].count; n++)
             if (mp__holder_take(holder, from->held[i].object) != 0) {
@@ -174,6 +177,17 @@ static void clients_end(struct mp__server *server, const struct mp__holder *hold
             mp__client_end(client);
 }
 
+/* Of a process that has ended: what it forked has begun by now, or has ended too. */
+static void loans_end_soon(struct mp__server *server, const struct mp__holder *lender)
+{
+    for (struct mp__holder *holder = server->holders; holder != NULL; holder = holder->next)
+        if (holder->lender == lender) {
+            holder->lender = NULL;
+            if (!holder->in_session)
+                holder->lent_until = mp__moment_in(ORPHAN_TIME);
+        }
+}
+
 void mp__holder_drop(struct mp__server *server, struct mp__holder *holder)
 {
     struct mp__holder **at = &server->holders;
@@ -181,6 +195,7 @@ void mp__holder_drop(struct mp__server *server, struct mp__holder *holder)
         at = &(*at)->next;
     *at = holder->next;
     clients_end(server, holder);
+    loans_end_soon(server, holder);
     for (uint32_t i = 0; i < server->host.used; i++) {
         struct mp__managed *object = server->host.objects[i];
         if (object != NULL && object->type->lost != NULL)

@@ -144,6 +144,7 @@ void mp__host_reap(struct mp__host *host)
 
 void mp__host_end(struct mp__host *host)
 {
+    mp__host_reap(host);
     for (uint32_t i = 0; i < host->used; i++)
         if (host->objects[i] != NULL && host->objects[i]->references > 0) {
             host->objects[i]->references = 1;
@@ -156,11 +157,24 @@ void mp__host_end(struct mp__host *host)
 
 /* ---- what is stored ------------------------------------------------------------------------- */
 
+/* This server may have several names on the net, but they all end in its port. */
+static bool is_address_of(const struct mp__host *host, const mp_obj *address)
+{
+    const mp_obj *own = &host->address_obj;
+    if (own->type == MP_TYPE_TUPLE && address->type == MP_TYPE_TUPLE)
+        return mp_obj_equal(own->items[1], address->items[1]);
+    return mp_obj_equal(*own, *address);
+}
+
 static struct mp__managed *proxy_target(const struct mp__host *host, const mp_obj *o)
 {
-    if (!mp_obj_equal(o->items[MP__PROXY_ADDRESS], host->address_obj))
-        return NULL;
-    return mp__managed_find(host, &o->items[MP__PROXY_ID]);
+    struct mp__managed *object = NULL;
+    const mp_obj *typeid = &o->items[MP__PROXY_TYPEID];
+    if (is_address_of(host, &o->items[MP__PROXY_ADDRESS]))
+        object = mp__managed_find(host, &o->items[MP__PROXY_ID]);
+    bool is_it = object != NULL && strlen(object->type->name) == typeid->len &&
+                 memcmp(object->type->name, typeid->s, typeid->len) == 0;
+    return is_it ? object : NULL;
 }
 
 static void proxies_count(struct mp__host *host, const mp_obj *o, bool hold)
@@ -183,8 +197,7 @@ static void proxies_count(struct mp__host *host, const mp_obj *o, bool hold)
 static bool proxies_are_alive(const struct mp__host *host, const mp_obj *o)
 {
     if (o->type == MP_TYPE_PROXY)
-        return !mp_obj_equal(o->items[MP__PROXY_ADDRESS], host->address_obj) ||
-               proxy_target(host, o) != NULL;
+        return !is_address_of(host, &o->items[MP__PROXY_ADDRESS]) || proxy_target(host, o) != NULL;
     size_t n = mp__type_is_container(o->type) ? mp__obj_items(o) : 0;
     for (size_t i = 0; i < n; i++)
         if (mp__type_is_container(o->items[i].type) && !proxies_are_alive(host, &o->items[i]))

@@ -341,8 +341,19 @@ int mp__hub_command(struct mp__hub *hub, const char *name, mp_obj args, mp_obj k
     }
     mp__drops_send(hub, MP__NEVER);
     rc = mp__link_ask(&hub->session, request, &answer, MP__NEVER);
+    mp__drops_send(hub, 0);
     pthread_mutex_unlock(&hub->session_lock);
     return rc == 0 ? mp__answer_take(hub, &answer, out) : rc;
+}
+
+/* On this thread's link: what is created may take its time. */
+int mp__hub_create(struct mp__hub *hub, mp_obj args, mp_obj kwargs, mp_obj *out)
+{
+    mp_obj none = mp_obj_none();
+    int rc = mp__hub_ensure(hub, MP__NEVER);
+    if (rc == 0 && !atomic_load(&hub->is_libmp))
+        return mp__hub_command_alone(hub, "create", args, kwargs, out, MP__NEVER);
+    return rc == 0 ? mp__hub_call(hub, &none, "create", args, kwargs, out) : rc;
 }
 
 int mp__hub_call(struct mp__hub *hub, const mp_obj *id, const char *method, mp_obj args,

@@ -55,7 +55,7 @@ struct mp__hub {
     struct mp_proxy *proxies;
     bool is_stale;            /* another server is there now; under the lock */
     struct mp__claim *claims; /* references that came with answers and no proxy has yet */
-    char (*drops)[20];        /* ids of references to be given back; under the session's lock */
+    char (*drops)[20];        /* ids of references to be given back */
     size_t drops_used, drops_room;
     bool drops_are_late; /* the server did not take them in the time it was given */
 };
@@ -74,6 +74,7 @@ int mp__hub_command(struct mp__hub *hub, const char *name, mp_obj args, mp_obj k
 /* The same on a connection made for it, which has a deadline. */
 int mp__hub_command_alone(struct mp__hub *hub, const char *name, mp_obj args, mp_obj kwargs,
                           mp_obj *out, mp__moment until);
+int mp__hub_create(struct mp__hub *hub, mp_obj args, mp_obj kwargs, mp_obj *out);
 /* Gives back one reference, without waiting where that can be. */
 void mp__hub_drop(struct mp__hub *hub, const mp_obj *id);
 /* A call of a method, on this thread's link: 0, MP_RECOVERED, or a code. */

@@ -7,6 +7,7 @@
  *   the result, which only methods here can pass on: no client can create those types.
  */
 #include "managers/carrier.h"
+#include "managers/iterable.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -82,7 +83,13 @@ static int task_of(const mp_obj *args, const mp_obj *kwargs, mp_task **task)
         if (is_given(argument(args, kwargs, 3 + i, none[i])))
             return refused(none[i]);
     *task = mp__task_find(function);
-    return *task != NULL ? 0 : mp__failf(MP_EATTR, "no task of that name is registered");
+    if (*task != NULL)
+        return 0;
+    const mp_obj *name =
+        function->type == MP__TYPE_OPAQUE ? &function->items[MP__OPAQUE_NAME] : function;
+    return mp__failf(MP_EATTR, "no task '%.*s' is registered",
+                     name->type == MP_TYPE_STR ? (int)name->len : 1,
+                     name->type == MP_TYPE_STR ? name->s : "?");
 }
 
 static int apply_parts(const mp_obj *args, const mp_obj *kwargs, mp_task **task, mp_obj *arg)
@@ -123,6 +130,22 @@ static int pool_apply_async(void *self, mp_obj args, mp_obj kwargs, mp_obj *resu
     return made(rc, async, result);
 }
 
+/* A list of what Python would iterate over: the caller's. */
+static int items_of(const mp_obj *o, mp_obj *list)
+{
+    struct mp__iterable it;
+    int rc = mp__iterable_begin(&it, NULL, o);
+    if (rc != 0)
+        return rc;
+    mp_obj *items = malloc((it.len + 1) * sizeof *items);
+    for (size_t i = 0; i < it.len && items != NULL; i++)
+        items[i] = it.items[i * it.stride];
+    rc = items != NULL ? mp_obj_copy(mp_obj_list(items, it.len), list) : mp__fail(-ENOMEM);
+    free(items);
+    mp__iterable_end(&it);
+    return rc;
+}
+
 static int map_parts(const mp_obj *args, const mp_obj *kwargs, mp_task **task, mp_obj *iterable,
                      mp_map_options *options)
 {
@@ -138,9 +161,9 @@ static int map_parts(const mp_obj *args, const mp_obj *kwargs, mp_task **task, m
         if (rc != 0)
             return rc;
     }
-    *iterable = mp_obj_view(*items);
     *options = (mp_map_options){.chunksize = (size_t)n};
-    return task_of(args, kwargs, task);
+    int rc = task_of(args, kwargs, task);
+    return rc == 0 ? items_of(items, iterable) : rc;
 }
 
 static int pool_map(void *self, mp_obj args, mp_obj kwargs, mp_obj *result)
@@ -152,6 +175,7 @@ static int pool_map(void *self, mp_obj args, mp_obj kwargs, mp_obj *result)
     if (rc != 0)
         return rc;
     rc = mp_pool_map(self, task, items, result, &options);
+    mp_obj_free(&items);
     if (rc < 0)
         mp_obj_free(result); /* the failure is the answer */
     return not_running(rc);
@@ -167,6 +191,7 @@ static int pool_map_async(void *self, mp_obj args, mp_obj kwargs, mp_obj *result
     if (rc != 0)
         return rc;
     rc = mp_pool_map_async(self, task, items, &async, &options);
+    mp_obj_free(&items);
     return made(rc, async, result);
 }
 
@@ -184,6 +209,7 @@ static int imap_make(imap_maker *make, void *self, const mp_obj *args, const mp_
     if (rc != 0)
         return rc;
     rc = make(self, task, items, &imap, &options);
+    mp_obj_free(&items);
     return made(rc, imap, result);
 }
 

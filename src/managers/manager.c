@@ -213,6 +213,7 @@ static int server_start(struct start *start, mp_process **process, mp_obj *said)
     int rc = mp_pipe(&here, &start->report, false);
     if (rc != 0)
         return rc;
+    mp__tracker_ensure(); /* so that a server that is killed leaves its socket to this process */
     rc = process_start(start, process);
     mp_connection_destroy(start->report);
     if (rc == 0) {
@@ -312,6 +313,10 @@ int mp_manager_connect(mp_manager **out, const char *address, const void *authke
     int rc = mp__moment_of(timeout, &until);
     if (rc != 0)
         return mp__fail(rc);
+    if (authkey == NULL)
+        authkey = mp_process_authkey(mp_current_process(), &n);
+    if (authkey == NULL)
+        return -ENOMEM;
     rc = manager_new(&manager, address, authkey, n);
     if (rc != 0)
         return rc;
@@ -336,10 +341,12 @@ static void server_end(mp_manager *manager)
     int64_t span;
     mp__moment until = mp__span_of(timeout, &span) == 0 ? mp__moment_in(span) : MP__NEVER;
     mp__log(MP_LOG_INFO, "sending shutdown message to manager");
-    if (mp_process_is_alive(manager->process)) /* else somebody else may be at that address */
+    /* first, so that the calls of others say why they fail */
+    atomic_store(&manager->hub->is_closed, true);
+    /* else somebody else may be at that address by now */
+    if (mp_process_is_alive(manager->process))
         (void)mp__hub_command_alone(manager->hub, "shutdown", mp_obj_tuple(NULL, 0), mp_obj_none(),
                                     NULL, until);
-    atomic_store(&manager->hub->is_closed, true);
     if (mp_process_join(manager->process, timeout) == MP_ETIMEOUT) {
         mp__log(MP_LOG_INFO, "manager still alive");
         (void)mp_process_terminate(manager->process);
@@ -472,7 +479,7 @@ int mp_manager_proxy(mp_manager *manager, const char *type_id, mp_obj args, mp_o
     if (rc != 0)
         return rc;
     mp__log(MP_LOG_DEBUG, "requesting creation of a shared '%s' object", type_id);
-    rc = mp__hub_command(manager->hub, "create", mp_obj_tuple(all, n), kwargs, &answer);
+    rc = mp__hub_create(manager->hub, mp_obj_tuple(all, n), kwargs, &answer);
     free(all);
     return rc == 0 ? created_take(manager->hub, type_id, &answer, out) : rc;
 }

@@ -58,7 +58,7 @@ bool mp__answer(struct mp__client *client, mp_obj value)
 
 bool mp__answer_moved(struct mp__client *client, const mp_obj *taken)
 {
-    bool sent = mp__client_reply_moved(client, *taken, taken);
+    bool sent = mp__client_reply_moved(client, *taken, taken, 1);
     client->server->goes_on |= client->in_have > 0;
     mp__client_watch(client);
     return sent;

@@ -108,8 +108,10 @@ int mp_proxy_repr(mp_proxy *proxy, char *buf, size_t n)
     char *typeid = mp_obj_repr(parts[MP__PROXY_TYPEID]);
     if (typeid == NULL)
         return mp__fail(-ENOMEM);
-    int size = snprintf(buf, n, "<%s object, typeid %s at %p>", parts[MP__PROXY_CLASS].s, typeid,
-                        (void *)proxy);
+    bool is_auto = strcmp(parts[MP__PROXY_CLASS].s, "AutoProxy") == 0;
+    int size = snprintf(buf, n, "<%s%s%s%s object, typeid %s at %p>", parts[MP__PROXY_CLASS].s,
+                        is_auto ? "[" : "", is_auto ? parts[MP__PROXY_TYPEID].s : "",
+                        is_auto ? "]" : "", typeid, (void *)proxy);
     free(typeid);
     return size;
 }

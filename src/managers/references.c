@@ -5,8 +5,8 @@
  *   created, by incref, or together with an answer: then it is a claim, until a proxy takes it over.
  *   A forked child has those that its parent lent it, if both sides are libmp's, and asks for the
  *   others when it begins its own session.
- *   Giving one back waits for no answer: a message is sent if the socket takes it, else the id waits
- *   for the next one. Only with many waiting is the server given time, once.
+ *   Giving one back waits for no answer: a message is sent if the session is free and its socket
+ *   takes it, else the id waits for the next one. Only with many waiting is the server given time, once.
  */
 #include "managers/hub.h"
 
@@ -109,7 +109,8 @@ int mp__proxies_adopt(struct mp__hub *hub, mp__moment until)
 
 /* ---- giving back ---------------------------------------------------------------------------- */
 
-static bool drop_add(struct mp__hub *hub, const mp_obj *id)
+/* Under the lists' lock. */
+static bool drop_add(struct mp__hub *hub, const char *id)
 {
     if (hub->drops_used == hub->drops_room) {
         size_t room = hub->drops_room == 0 ? 64 : 2 * hub->drops_room;
@@ -119,39 +120,70 @@ static bool drop_add(struct mp__hub *hub, const mp_obj *id)
         hub->drops = drops;
         hub->drops_room = room;
     }
-    snprintf(hub->drops[hub->drops_used++], MP__ID_ROOM, "%s", id->s);
+    snprintf(hub->drops[hub->drops_used++], MP__ID_ROOM, "%s", id);
     return true;
+}
+
+/* Takes the newest ids off the list; how many. */
+static size_t drops_take(struct mp__hub *hub, char (*taken)[MP__ID_ROOM], mp_obj *ids)
+{
+    mp__hubs_lock();
+    size_t n = hub->drops_used < DROPS_AT_ONCE ? hub->drops_used : DROPS_AT_ONCE;
+    hub->drops_used -= n;
+    if (n > 0)
+        memcpy(taken, hub->drops + hub->drops_used, n * sizeof *taken);
+    mp__hubs_unlock();
+    for (size_t i = 0; i < n; i++)
+        ids[i] = mp_obj_str(taken[i]);
+    return n;
+}
+
+static void drops_return(struct mp__hub *hub, char (*taken)[MP__ID_ROOM], size_t n)
+{
+    mp__hubs_lock();
+    for (size_t i = 0; i < n; i++)
+        (void)drop_add(hub, taken[i]); /* the room is there */
+    mp__hubs_unlock();
 }
 
 void mp__drops_send(struct mp__hub *hub, mp__moment until)
 {
+    char taken[DROPS_AT_ONCE][MP__ID_ROOM];
     mp_obj ids[DROPS_AT_ONCE];
-    while (hub->drops_used > 0 && hub->session.fd >= 0) {
-        size_t n = hub->drops_used < DROPS_AT_ONCE ? hub->drops_used : DROPS_AT_ONCE;
-        for (size_t i = 0; i < n; i++)
-            ids[i] = mp_obj_str(hub->drops[hub->drops_used - n + i]);
+    size_t n;
+    while (hub->session.fd >= 0 && (n = drops_take(hub, taken, ids)) > 0) {
         mp_obj request[4] = {mp_obj_none(), mp_obj_str("drop"), mp_obj_tuple(ids, n),
                              mp_obj_dict(NULL, 0)};
         int rc = mp__link_tell(&hub->session, request);
-        if (rc == -EAGAIN && mp__stream_await(hub->session.fd, POLLOUT, until) > 0)
-            continue;
-        if (rc == -EAGAIN)
+        if (rc != -EAGAIN)
+            continue; /* sent, or there is nobody any more */
+        drops_return(hub, taken, n);
+        if (mp__stream_await(hub->session.fd, POLLOUT, until) <= 0)
             return;
-        hub->drops_used -= rc == 0 ? n : hub->drops_used;
     }
+}
+
+static size_t drops_waiting(const struct mp__hub *hub)
+{
+    mp__hubs_lock();
+    size_t n = hub->drops_used;
+    mp__hubs_unlock();
+    return n;
 }
 
 static void drop_soon(struct mp__hub *hub, const mp_obj *id)
 {
-    pthread_mutex_lock(&hub->session_lock);
-    if (hub->session.fd >= 0 && drop_add(hub, id)) {
-        mp__drops_send(hub, 0);
-        if (hub->drops_used >= DROPS_PATIENT && !hub->drops_are_late) {
-            mp__drops_send(hub, mp__moment_in(DROP_TIME));
-            hub->drops_are_late = hub->drops_used > 0;
-        }
-        hub->drops_are_late &= hub->drops_used > 0;
+    mp__hubs_lock();
+    (void)drop_add(hub, id->s);
+    mp__hubs_unlock();
+    if (pthread_mutex_trylock(&hub->session_lock) != 0)
+        return; /* who has it sends them too */
+    mp__drops_send(hub, 0);
+    if (drops_waiting(hub) >= DROPS_PATIENT && !hub->drops_are_late) {
+        mp__drops_send(hub, mp__moment_in(DROP_TIME));
+        hub->drops_are_late = drops_waiting(hub) > 0;
     }
+    hub->drops_are_late &= drops_waiting(hub) > 0;
     pthread_mutex_unlock(&hub->session_lock);
 }
 

@@ -198,20 +198,29 @@ static size_t moved_give(struct mp__client *client, struct mp__managed *const *f
     return given;
 }
 
-bool mp__client_reply_moved(struct mp__client *client, mp_obj value, const mp_obj *taken)
+void mp__moved_drop(struct mp__client *client)
+{
+    for (int i = 0; i < 2; i++)
+        mp__drop(&client->server->host, &client->moved[i]);
+}
+
+bool mp__client_reply_moved(struct mp__client *client, mp_obj value, const mp_obj *taken, size_t of)
 {
     struct mp__managed *found[MOVED_MOST];
     char texts[MOVED_MOST][MP__ID_ROOM];
     mp_obj ids[MOVED_MOST], pair[2];
     struct mp__host *host = &client->server->host;
-    size_t n = mp__type_is_container(taken->type) && !client->is_gone
-                   ? mp__proxies_in(host, taken, found, MOVED_MOST)
-                   : 0;
+    size_t n = 0;
+    for (size_t i = 0; i < of && !client->is_gone; i++)
+        if (mp__type_is_container(taken[i].type))
+            n += mp__proxies_in(host, &taken[i], found + n, MOVED_MOST - n);
     if (n == 0)
         return mp__client_reply(client, "#RETURN", value);
     if (!client->is_libmp) {
-        mp__drop(host, &client->moved);
-        (void)mp__keep(host, taken, &client->moved);
+        for (size_t i = 0; i < of && i < 2; i++) {
+            mp__drop(host, &client->moved[i]);
+            (void)mp__keep(host, &taken[i], &client->moved[i]);
+        }
         return mp__client_reply(client, "#RETURN", value);
     }
     n = moved_give(client, found, n, ids, texts);
@@ -266,7 +275,7 @@ void mp__call_end(struct mp__client *client, const char *result_type, struct mp_
     else if (rc == MP_RECOVERED)
         mp__answer_recovered(client, call->value);
     else
-        mp__client_reply_moved(client, call->value, &call->kept[1]);
+        mp__client_reply_moved(client, call->value, call->kept, 2);
     mp__call_free(&client->server->host, call);
 }
 
@@ -364,12 +373,13 @@ static void request_run(struct mp__client *client, const unsigned char *p, size_
     mp_obj request = mp_obj_none();
     int rc = mp__pickle_read(&request, p, n, MP__PICKLE_OPAQUE);
     bool taken = false;
-    mp__drop(&client->server->host, &client->moved);
+    mp__moved_drop(client);
     if (rc != 0) {
         mp__client_traceback(client, "UnpicklingError: %s", mp_error_detail());
     } else if (!is_request(&request)) {
         mp__client_traceback(client, "ValueError: a request is (id, method, args, kwargs)");
-    } else if (client->phase == MP__PHASE_COMMAND || client->is_session) {
+    } else if (client->phase == MP__PHASE_COMMAND || client->is_session ||
+               (client->is_libmp && request.items[0].type == MP_TYPE_NONE)) {
         taken = mp__command_run(client, &request);
     } else {
         taken = method_run(client, &request);

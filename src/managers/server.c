@@ -9,7 +9,7 @@
  *   A server in a process of its own is told of its parent's end by a signal, where the system
  *   does that, and looks once a second; SIGTERM ends it in order.
  *
- *   Globals: the pipe by which signal handlers wake the loop.
+ *   Globals: the servers of this process, with the lock that forks take.
  */
 #include "managers/server.h"
 
@@ -26,6 +26,69 @@ enum { STRANGERS_MOST = 32, BATCH = 64, BACKLOG = 128 };
 #define LOOK MP__SECOND
 #define GRACE (20 * MP__MS)
 #define DOOR_PAUSE (100 * MP__MS)
+
+/* ---- forks ---------------------------------------------------------------------------------- */
+
+/* A method of a registered type may fork, and as long as a child has a copy of a connection its
+   client does not see the server's end: a child closes all of them first. */
+static struct mp__server *servers;
+static pthread_mutex_t fds_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_once_t forks_once = PTHREAD_ONCE_INIT;
+
+static void fork_prepare(void)
+{
+    pthread_mutex_lock(&fds_lock);
+}
+
+static void fork_parent(void)
+{
+    pthread_mutex_unlock(&fds_lock);
+}
+
+static void fd_close(int fd)
+{
+    if (fd >= 0)
+        close(fd);
+}
+
+static void fork_child(void)
+{
+    pthread_mutex_init(&fds_lock, NULL);
+    for (struct mp__server *server = servers; server != NULL; server = server->next) {
+        for (struct mp__client *client = server->clients; client != NULL; client = client->next)
+            fd_close(client->fd);
+        fd_close(server->door.fd);
+        fd_close(server->watch.fd);
+        fd_close(server->wake[0]);
+        fd_close(server->wake[1]);
+    }
+    servers = NULL;
+}
+
+static void forks_follow(void)
+{
+    pthread_atfork(fork_prepare, fork_parent, fork_child);
+}
+
+static void server_enlist(struct mp__server *server)
+{
+    pthread_once(&forks_once, forks_follow);
+    pthread_mutex_lock(&fds_lock);
+    server->next = servers;
+    servers = server;
+    pthread_mutex_unlock(&fds_lock);
+}
+
+static void server_delist(struct mp__server *server)
+{
+    pthread_mutex_lock(&fds_lock);
+    struct mp__server **at = &servers;
+    while (*at != NULL && *at != server)
+        at = &(*at)->next;
+    if (*at != NULL)
+        *at = server->next;
+    pthread_mutex_unlock(&fds_lock);
+}
 
 /* ---- connections ---------------------------------------------------------------------------- */
 
@@ -70,9 +133,12 @@ void mp__client_end(struct mp__client *client)
     client->is_gone = true;
     server->has_gone = true;
     mp__watch_remove(&server->watch, client->fd);
+    pthread_mutex_lock(&fds_lock);
     (void)shutdown(client->fd, SHUT_RDWR); /* a process that was forked may have a copy */
     close(client->fd);
-    mp__drop(&server->host, &client->moved);
+    client->fd = -1;
+    pthread_mutex_unlock(&fds_lock);
+    mp__moved_drop(client);
     if (client->phase == MP__PHASE_SHAKING)
         server->strangers--;
     mp__wait_abandon(client);
@@ -177,18 +243,19 @@ static bool room_make(struct mp__server *server)
 static void door_answer(struct mp__server *server)
 {
     for (int i = 0; i < STRANGERS_MOST && room_make(server); i++) {
+        pthread_mutex_lock(&fds_lock);
         int fd = mp__door_take(&server->door, NULL);
-        if (fd == -EAGAIN)
-            return;
-        if (fd < 0) {
-            door_rest(server, mp__moment_in(DOOR_PAUSE));
-            return;
-        }
-        struct mp__client *client = mp__client_new(server, fd);
-        if (client == NULL)
-            close(fd);
-        else
+        struct mp__client *client = fd >= 0 ? mp__client_new(server, fd) : NULL;
+        pthread_mutex_unlock(&fds_lock);
+        if (client != NULL) {
             mp__client_shake(client);
+            continue;
+        }
+        if (fd >= 0)
+            close(fd);
+        else if (fd != -EAGAIN)
+            door_rest(server, mp__moment_in(DOOR_PAUSE));
+        return;
     }
 }
 
@@ -216,7 +283,9 @@ static void client_serve(struct mp__client *client, unsigned what)
     if (client->phase == MP__PHASE_SHAKING) {
         mp__client_shake(client);
     } else if (client->out_size > 0) {
-        if (what & (MP__WATCH_OUT | MP__WATCH_END))
+        if (what & MP__WATCH_END)
+            mp__client_end(client);
+        else if (what & MP__WATCH_OUT)
             mp__client_flush(client);
     } else if (client->wait.object != NULL || client->is_carried) {
         if (what & MP__WATCH_END)
@@ -340,6 +409,7 @@ int mp__server_prepare(struct mp__server *server)
                                   .wake = {-1, -1},
                                   .buffer = malloc(MP__READ_SIZE)};
     server->host.server = server;
+    server_enlist(server);
     (void)mp__entropy(&server->host.serial, sizeof server->host.serial);
     pthread_mutex_init(&server->carried_lock, NULL);
     pthread_cond_init(&server->ended, NULL);
@@ -377,6 +447,7 @@ int mp__server_open(struct mp__server *server, const mp_manager_options *options
 
 void mp__server_close(struct mp__server *server)
 {
+    server_delist(server);
     for (struct mp__client *client = server->clients; client != NULL; client = client->next)
         mp__client_end(client);
     mp__holders_end(server);

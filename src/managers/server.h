@@ -73,6 +73,7 @@ struct mp__holder {
     uint64_t start;
     bool in_session;
     mp__moment lent_until; /* a session must have begun by then */
+    const struct mp__holder *lender;
     struct mp__held *held; /* open addressing, by object */
     size_t room, used;
 };
@@ -128,13 +129,14 @@ struct mp__client {
     unsigned char *in, *out; /* what is left of a message; what could not be sent yet */
     size_t in_have, in_room, out_from, out_size;
     struct mp__wait wait;
-    mp_obj moved;                /* whose proxies it is making its own */
+    mp_obj moved[2];             /* whose proxies it is making its own */
     struct mp__carrier *carrier; /* its thread; NULL: none yet */
     bool is_carried;             /* a call of it is in that thread */
     bool in_next;                /* its call is of __next__ */
 };
 
 struct mp__server {
+    struct mp__server *next; /* of this process */
     struct mp__host host;
     struct mp__door door;
     struct mp__watch watch;
@@ -181,7 +183,10 @@ void mp__client_flush(struct mp__client *client);
 void mp__client_feed(struct mp__client *client, const unsigned char *bytes, size_t n);
 /* False: the client has gone. */
 bool mp__client_reply(struct mp__client *client, const char *kind, mp_obj value);
-bool mp__client_reply_moved(struct mp__client *client, mp_obj value, const mp_obj *taken);
+/* What was stored, and is no more, is in `of` objects, one or two. */
+bool mp__client_reply_moved(struct mp__client *client, mp_obj value, const mp_obj *taken,
+                            size_t of);
+void mp__moved_drop(struct mp__client *client);
 /* What the library's thread knows of the failure is its text. */
 void mp__client_fail(struct mp__client *client, int code, const mp_obj *key);
 void mp__client_traceback(struct mp__client *client, const char *format, ...) MP_PRINTF(2, 3);

@@ -247,6 +247,14 @@ static void name_tell(enum mp__tracker_command command, const struct mp__tracker
     tracker_unlock();
 }
 
+void mp__tracker_ensure(void)
+{
+    tracker_lock();
+    if (!line_is_ours())
+        (void)tracker_start();
+    tracker_unlock();
+}
+
 int mp__tracker_note(enum mp__tracked kind, const char *name)
 {
     struct mp__tracker_note note = note_of(kind, NULL);

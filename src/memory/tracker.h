@@ -14,6 +14,8 @@ enum mp__tracked {
    unless it was forgotten before. Starts the tracker if there is none. A code, not reported:
    -ENAMETOOLONG for more than 4000 bytes; -EMFILE, -EAGAIN, ...: no tracker, nothing is noted. */
 int mp__tracker_note(enum mp__tracked kind, const char *name);
+/* Starts the tracker if there is none, so that children will share this one. */
+void mp__tracker_ensure(void);
 /* As often as it was noted, or what was removed since and made by another is removed. By any process
    of the tree; in one that did not note the name, a tracker that was killed is not told again. */
 void mp__tracker_forget(enum mp__tracked kind, const char *name);

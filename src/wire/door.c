@@ -5,6 +5,7 @@
  *   no moment at which others could get in. Before folder and file come to be the tracker knows
  *   their names; it forgets them once they are gone again. A path where something stands already
  *   is never noted: it would be removed as ours.
+ *   What a process has not closed when it exits is removed then.
  *   A death between any two of these leaves names to the tracker, which removes what there is of
  *   them when the last process of the tree has ended. A forked child's copy listens at the same
  *   socket; the file is the opener's, who removes it only while it is still the one it made.
@@ -16,6 +17,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -60,12 +62,14 @@ static int folder_try(struct mp__door *door)
     snprintf(door->folder, sizeof door->folder, "%s%s%s", folder_for_temporary(), FOLDER_PREFIX,
              random);
     rc = mp__tracker_note(MP__TRACKED_FOLDER, door->folder);
+    mp__step("door.folder_noted");
     if (rc == 0 && mkdir(door->folder, 0700) != 0) {
         rc = -errno;
         mp__tracker_forget(MP__TRACKED_FOLDER, door->folder);
     }
     if (rc != 0)
         *door->folder = '\0';
+    mp__step("door.folder_made");
     return rc;
 }
 
@@ -85,6 +89,7 @@ static int address_make(struct mp__door *door)
         rc = folder_make(door);
     if (rc != 0)
         return mp__failf(rc, "making a folder in %s", folder_for_temporary());
+    mp__log(MP_LOG_INFO, "created temp directory %s", door->folder);
     snprintf(text, sizeof text, "%s%s%s", door->folder, FILE_PREFIX, random);
     return mp__address_parse(&door->address, text);
 }
@@ -114,6 +119,7 @@ static int file_bind(struct mp__door *door)
     if (door->file == NULL)
         return -errno;
     int rc = mp__tracker_note(MP__TRACKED_FILE, door->file);
+    mp__step("door.noted");
     if (rc == 0 && bind(door->fd, &door->address.any, door->address.size) != 0) {
         rc = -errno;
         mp__tracker_forget(MP__TRACKED_FILE, door->file);
@@ -123,6 +129,7 @@ static int file_bind(struct mp__door *door)
         door->file = NULL;
         return rc;
     }
+    mp__step("door.bound");
     if (lstat(path, &status) != 0)
         return -errno;
     door->device = (uint64_t)status.st_dev;
@@ -159,6 +166,44 @@ static int socket_open(struct mp__door *door, int backlog)
     return rc;
 }
 
+/* ---- at exit -------------------------------------------------------------------------------- */
+
+static struct mp__door *doors;
+static pthread_mutex_t doors_lock = PTHREAD_MUTEX_INITIALIZER;
+static pid_t exit_registered; /* where: a child does not run the handlers of its parent */
+
+static void names_remove(struct mp__door *door);
+
+static void doors_remove(void)
+{
+    for (struct mp__door *door = doors; door != NULL; door = door->next)
+        if (door->owner == getpid())
+            names_remove(door);
+}
+
+static void door_enlist(struct mp__door *door)
+{
+    if (door->file == NULL)
+        return;
+    pthread_mutex_lock(&doors_lock);
+    if (exit_registered != door->owner && atexit(doors_remove) == 0)
+        exit_registered = door->owner;
+    door->next = doors;
+    doors = door;
+    pthread_mutex_unlock(&doors_lock);
+}
+
+static void door_delist(const struct mp__door *door)
+{
+    pthread_mutex_lock(&doors_lock);
+    struct mp__door **at = &doors;
+    while (*at != NULL && *at != door)
+        at = &(*at)->next;
+    if (*at != NULL)
+        *at = door->next;
+    pthread_mutex_unlock(&doors_lock);
+}
+
 int mp__door_open(struct mp__door *door, const char *address, int backlog)
 {
     memset(door, 0, sizeof *door);
@@ -170,8 +215,12 @@ int mp__door_open(struct mp__door *door, const char *address, int backlog)
         if (rc != 0)
             mp__failf(rc, "listening on '%s'", door->address.text);
     }
-    if (rc != 0)
+    if (rc != 0) {
         mp__door_close(door);
+        return rc;
+    }
+    door_enlist(door);
+    mp__log(MP_LOG_SUBDEBUG, "listener created with address='%s'", door->address.text);
     return rc;
 }
 
@@ -189,10 +238,12 @@ static void names_remove(struct mp__door *door)
     if (door->file != NULL) {
         if (file_is_ours(door))
             unlink(door->file);
+        mp__step("door.unlinked");
         mp__tracker_forget(MP__TRACKED_FILE, door->file);
     }
     if (*door->folder != '\0') {
         rmdir(door->folder);
+        mp__step("door.folder_removed");
         mp__tracker_forget(MP__TRACKED_FOLDER, door->folder);
     }
 }
@@ -200,6 +251,9 @@ static void names_remove(struct mp__door *door)
 void mp__door_close(struct mp__door *door)
 {
     int error = errno;
+    door_delist(door);
+    if (door->owner == getpid() && door->fd >= 0)
+        mp__log(MP_LOG_SUBDEBUG, "closing listener with address='%s'", door->address.text);
     if (door->owner == getpid())
         names_remove(door);
     if (door->fd >= 0)

@@ -41,8 +41,12 @@ static void opaque_print(FILE *out, const mp_obj *o, unsigned depth)
 static void proxy_print(FILE *out, const mp_obj *o)
 {
     const mp_obj *class = &o->items[MP__PROXY_CLASS], *id = &o->items[MP__PROXY_ID];
-    fprintf(out, "<%.*s object, typeid ", (int)class->len, class->s);
-    mp__strn_print(out, o->items[MP__PROXY_TYPEID].s, o->items[MP__PROXY_TYPEID].len);
+    const mp_obj *typeid = &o->items[MP__PROXY_TYPEID];
+    fprintf(out, "<%.*s", (int)class->len, class->s);
+    if (class->len == 9 && memcmp(class->s, "AutoProxy", 9) == 0)
+        fprintf(out, "[%.*s]", (int)typeid->len, typeid->s);
+    fputs(" object, typeid ", out);
+    mp__strn_print(out, typeid->s, typeid->len);
     fprintf(out, " at 0x%.*s>", (int)id->len, id->s);
 }
 

@@ -262,8 +262,9 @@ static void hear_second(int level, const char *line, void *arg)
 
 static void *set_again_and_again(void *which)
 {
-    while (!setters_stop)
+    do
         (void)mp_log_set(MP_LOG_INFO, which == &args[0] ? hear_first : hear_second, which);
+    while (!setters_stop);
     return NULL;
 }
 
@@ -293,6 +294,26 @@ static void test_a_sink_is_called_with_its_own_argument_only(void **state)
     int heard_before = lines_heard;
     mp_log(MP_LOG_INFO, "x");
     check(lines_heard == heard_before + 1 && mixed_up == 0);
+    log_reset();
+}
+
+static void set_in_between(const char *name)
+{
+    if (strcmp(name, "log.reading") != 0)
+        return;
+    mp__step_hook = NULL;
+    for (int i = 0; i < 64; i++)
+        (void)assert_mp_ok(mp_log_set(MP_LOG_INFO, hear_second, &args[1]));
+}
+
+static void test_who_speaks_while_the_log_is_being_set_meets_no_mixture(void **state)
+{
+    (void)state;
+    lines_heard = mixed_up = 0;
+    (void)assert_mp_ok(mp_log_set(MP_LOG_INFO, hear_first, &args[0]));
+    mp__step_hook = set_in_between;
+    mp_log(MP_LOG_INFO, "x");
+    check(mp__step_hook == NULL && lines_heard == 1 && mixed_up == 0);
     log_reset();
 }
 
@@ -344,6 +365,8 @@ int main(void)
                      test_a_forked_child_has_the_log_of_its_parent),
         support_test("log: a sink is called with its own argument only",
                      test_a_sink_is_called_with_its_own_argument_only),
+        support_test("log: who speaks while it is being set meets no mixture",
+                     test_who_speaks_while_the_log_is_being_set_meets_no_mixture),
         support_test("log: children forked while it is being set can speak and set it",
                      test_children_forked_while_the_log_is_being_set_can_speak_and_set_it),
     };

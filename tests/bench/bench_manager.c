@@ -130,10 +130,10 @@ static size_t message_size(mp_obj object)
 static void sizes_learn(void)
 {
     get_sizes.request =
-        message_size(MP_TUPLE("7f0012345678", "__getitem__", MP_TUPLE("answer"), MP_EMPTY_DICT));
+        message_size(MP_TUPLE("1000001", "__getitem__", MP_TUPLE("answer"), MP_EMPTY_DICT));
     get_sizes.reply = message_size(MP_TUPLE("#RETURN", 42));
-    set_sizes.request = message_size(
-        MP_TUPLE("7f0012345678", "__setitem__", MP_TUPLE("answer", 42), MP_EMPTY_DICT));
+    set_sizes.request =
+        message_size(MP_TUPLE("1000001", "__setitem__", MP_TUPLE("answer", 42), MP_EMPTY_DICT));
     set_sizes.reply = message_size(MP_TUPLE("#RETURN", MP_NONE));
 }
 

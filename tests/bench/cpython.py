@@ -248,7 +248,8 @@ def connection_stream_body(size):
 def listener_body(key):
     """Member 0 connects, member 1 accepts; without a key, a byte is what they meet by."""
     connection = multiprocessing.connection
-    listener = connection.Listener(family="AF_UNIX", authkey=key)
+    # Without a file: this process does not live to remove it.
+    listener = connection.Listener("\0libmp.bench.%d.%d" % (os.getpid(), now()), authkey=key)
 
     def body(team, index):
         turn = 0

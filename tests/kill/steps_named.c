@@ -1,10 +1,16 @@
-/* Scenarios: named shared memory, lists in it, and the tracker that removes what the dead left. */
+/* Scenarios: named shared memory, lists in it, sockets' files, and the tracker that removes what the dead left. */
 #include "kill/steps.h"
 #include "support/trees.h"
 
+#include <mp/connection.h>
 #include <mp/shared_memory.h>
 
+#include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* The standard error of the actor and of its tracker: who has it has not ended. */
@@ -69,6 +75,47 @@ static void nothing_is_left(void)
         fail_msg("shared memory was left");
 }
 
+/* ---- sockets' files -------------------------------------------------------------------------- */
+
+static char folder[64], socket_path[128], plain_path[128];
+
+/* All that is to go lies in one folder; beside it stands a file that is none of ours. */
+static void folder_make(void)
+{
+    names_choose();
+    strcpy(folder, "/tmp/mp_steps.XXXXXX");
+    check(mkdtemp(folder) == folder);
+    (void)snprintf(socket_path, sizeof socket_path, "%s/socket", folder);
+    (void)snprintf(plain_path, sizeof plain_path, "%s/plain", folder);
+    int fd = open(plain_path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    check(fd >= 0 && close(fd) == 0);
+}
+
+static void begin_a_tree_in_the_folder(void)
+{
+    begin_a_tree();
+    check(setenv("TMPDIR", folder, 1) == 0);
+}
+
+static void listen_and_close(void)
+{
+    mp_listener *made, *named, *none;
+    check(mp_listener_create(&made, NULL, NULL) == 0);
+    check(mp_listener_create(&named, socket_path, NULL) == 0);
+    check(mp_listener_create(&none, plain_path, NULL) == -EADDRINUSE);
+    mp_listener_destroy(made);
+    mp_listener_destroy(named);
+}
+
+static void only_the_plain_file_is_left(void)
+{
+    tracker_await();
+    if (unlink(plain_path) != 0)
+        fail_msg("a file that is none of ours was removed");
+    if (rmdir(folder) != 0)
+        fail_msg("a socket's file or folder was left");
+}
+
 const struct scenario steps_named[] = {
     {.name = "named, a block",
      .prepare = names_choose,
@@ -80,5 +127,10 @@ const struct scenario steps_named[] = {
      .ready = begin_a_tree,
      .actor = use_a_list,
      .finish = nothing_is_left},
+    {.name = "named, sockets' files",
+     .prepare = folder_make,
+     .ready = begin_a_tree_in_the_folder,
+     .actor = listen_and_close,
+     .finish = only_the_plain_file_is_left},
 };
 const size_t steps_named_count = sizeof steps_named / sizeof *steps_named;

@@ -1,4 +1,5 @@
 /* Named blocks: what is made, who sees it, who removes it, and what is refused. */
+#include "base/sanitized.h"
 #include "support/support.h"
 #include "support/trees.h"
 
@@ -466,6 +467,10 @@ static int fork_among_threads(void)
 static void test_threads_and_their_forked_children_make_blocks_at_once(void **state)
 {
     (void)state;
+    if (SANITIZED) {
+        print_message("SKIPPED: the sanitizer's allocator does not survive a fork among threads\n");
+        skip();
+    }
     check(tree_run(fork_among_threads) == 0);
     check(strcmp(tree_printed(), "") == 0);
 }

@@ -527,6 +527,10 @@ static int fork_among_threads(void)
 static void test_a_child_forked_among_noting_threads_can_note(void **state)
 {
     (void)state;
+    if (SANITIZED) {
+        print_message("SKIPPED: the sanitizer's allocator does not survive a fork among threads\n");
+        skip();
+    }
     check(tree_run(fork_among_threads) == 0);
     check(strcmp(tree_printed(), "") == 0);
 }

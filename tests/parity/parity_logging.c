@@ -1,7 +1,9 @@
 /* Python's TestLogging, and what children, pools and their ends say in the log. */
 #include "parity.h"
+#include "support/trees.h"
 
 #include <mp/connection.h>
+#include <mp/managers.h>
 #include <mp/pool.h>
 #include <mp/util.h>
 #include <stdlib.h>
@@ -195,6 +197,54 @@ static void test_a_pool_tells_of_its_workers(void **state)
                          wanted[i].line, text);
 }
 
+static void test_a_listener_tells_of_its_folder_and_its_address(void **state)
+{
+    (void)state;
+    char text[4096], wanted[1024];
+    mp_listener *listener;
+    log_begin(MP_LOG_SUBDEBUG);
+    (void)assert_mp_ok(mp_listener_create(&listener, NULL, NULL));
+    const char *address = mp_listener_address(listener);
+    (void)snprintf(wanted, sizeof wanted,
+                   "[INFO/MainProcess] created temp directory %.*s\n"
+                   "[SUBDEBUG/MainProcess] listener created with address='%s'\n"
+                   "[SUBDEBUG/MainProcess] closing listener with address='%s'\n",
+                   (int)(strrchr(address, '/') - address), address, address, address);
+    mp_listener_destroy(listener);
+    log_end(text, sizeof text);
+    assert_string_equal(text, wanted);
+}
+
+static void test_a_manager_tells_where_it_serves_and_of_its_end(void **state)
+{
+    (void)state;
+    char text[8192], serving[1024];
+    mp_manager *manager;
+    log_begin(MP_LOG_INFO);
+    (void)assert_mp_ok(mp_manager_create(&manager, NULL));
+    (void)snprintf(serving, sizeof serving, "[INFO/SyncManager-%s] manager serving at '%s'",
+                   strrchr(mp_process_name(mp_manager_process(manager)), '-') + 1,
+                   mp_manager_address(manager));
+    mp_manager_destroy(manager);
+    log_end(text, sizeof text);
+    check(lines_of(text, serving) == 1);
+    /* the manager may be there before its server has said so: also in Python */
+    check(lines_of(text, "[INFO/MainProcess] sending shutdown message to manager") == 1);
+    static const char *const said[] = {
+        "child process calling self.run()",
+        "created temp directory ",
+        "manager serving at ",
+        "manager exiting with exitcode 0",
+        "process shutting down",
+        "process exiting with exitcode 0",
+    };
+    const char *at = text;
+    for (size_t i = 0; i < sizeof said / sizeof *said && at != NULL; i++)
+        at = strstr(at, said[i]);
+    if (at == NULL)
+        support_fail(__FILE__, __LINE__, "something is missing, or in another order:\n%s", text);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -208,6 +258,11 @@ int main(void)
         support_test("TestLogging: a process tells whom it ends and whom it waits for",
                      test_a_process_tells_whom_it_ends_and_waits_for),
         support_test("TestLogging: a pool tells of its workers", test_a_pool_tells_of_its_workers),
+        support_test("TestLogging: a listener tells of its folder and its address",
+                     test_a_listener_tells_of_its_folder_and_its_address),
+        support_test("TestLogging: a manager tells where it serves, and of its end",
+                     test_a_manager_tells_where_it_serves_and_of_its_end),
     };
+    trees_begin();
     return support_run_processes("TestLogging", tests);
 }

@@ -1,4 +1,5 @@
 /* Python's TestResourceTracker, restated for a tracker that is nobody's child. */
+#include "base/sanitized.h"
 #include "parity.h"
 #include "support/trees.h"
 
@@ -305,6 +306,10 @@ static int fork_while_the_lock_is_held(void)
 static void test_resource_tracker_lock_reinit_after_fork(void **state)
 {
     (void)state;
+    if (SANITIZED) {
+        print_message("SKIPPED: the sanitizer's allocator does not survive a fork among threads\n");
+        skip();
+    }
     check(tree_run(fork_while_the_lock_is_held) == 0);
 }
 
