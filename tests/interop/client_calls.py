@@ -1,6 +1,7 @@
 """A Python client's pools, own types, failures, references and children. Each case gets a manager."""
 
 import concurrent.futures
+import gc
 import multiprocessing
 import os
 import queue
@@ -182,6 +183,7 @@ def recipe(m):
 # ---- references ------------------------------------------------------------------------------------
 
 def count(m):
+    gc.collect()  # an exception that came from the server refers to itself, and to the proxy
     return m._number_of_objects()
 
 
