@@ -10,6 +10,7 @@
 #include "support/support.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -109,6 +110,36 @@ static void tasks(struct peer *peer)
     case_skip(peer, "a Pool of its server wants Python functions, which C has no way to name");
 }
 
+/* ---- kills -------------------------------------------------------------------------------------- */
+
+static int holder(void *arg)
+{
+    mp_proxy **proxies = arg;
+    proxy_gives(proxies[0], "acquire", MP_NONE, MP_TRUE);
+    proxy_gives(proxies[1], "set", MP_NONE, MP_NONE);
+    while (pause() != 0)
+        ;
+    return 1;
+}
+
+/* Python's server frees nothing, and serves the others as before. */
+static void c_is_killed(struct peer *peer)
+{
+    mp_manager *manager = manager_begin(peer, NULL);
+    mp_proxy *lock = proxy_make(manager, "Lock", MP_NONE);
+    mp_proxy *held = proxy_make(manager, "Event", MP_NONE), *both[] = {lock, held};
+    pid_t child = child_fork(holder, both);
+    proxy_gives(held, "wait", MP_NONE, MP_TRUE);
+    check(kill(child, SIGKILL) == 0 && child_wait(child) == -SIGKILL);
+    proxy_gives(lock, "acquire", MP_TUPLE(MP_FALSE), MP_FALSE);
+    proxy_gives(lock, "release", MP_NONE, MP_NONE);
+    proxy_gives(lock, "acquire", MP_NONE, MP_TRUE);
+    mp_proxy_destroy(lock);
+    mp_proxy_destroy(held);
+    mp_manager_destroy(manager);
+    peer_gives(peer, "end_server", MP_NONE, MP_NONE);
+}
+
 /* ---- ends ---------------------------------------------------------------------------------------------- */
 
 static void all_is_over(mp_manager *manager, mp_list *list)
@@ -176,6 +207,7 @@ static const struct matrix_case cases[] = {
     {.name = "key", .alone = other_keys},
     {.name = "tcp", .alone = over_tcp},
     {.name = "abstract", .alone = over_abstract},
+    {.name = "kill", .alone = c_is_killed},
     {.name = "end", .alone = ends},
 };
 

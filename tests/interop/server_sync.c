@@ -4,8 +4,10 @@
 
 #include "support/support.h"
 
-/* How it works. Ownership is a connection's, and each process has its own: what another owner would
- * see is asked in a forked child. */
+#include <pthread.h>
+
+/* How it works. Ownership is a connection's, and each thread of each process has its own: what
+ * another owner would see is asked in a forked child, or in a thread. */
 
 struct question {
     mp_proxy *proxy;
@@ -21,15 +23,37 @@ static int ask(void *arg)
         proxy_fails(q->proxy, q->method, q->args, q->code, "");
     else
         proxy_gives(q->proxy, q->method, q->args, q->expected);
+    return 0;
+}
+
+static int ask_in_child(void *arg)
+{
+    struct question *q = arg;
+    (void)ask(q);
     mp_proxy_destroy(q->proxy);
     return 0;
+}
+
+static void *ask_in_thread(void *arg)
+{
+    (void)ask(arg);
+    return NULL;
 }
 
 /* What another process gets. */
 static void other_gets(mp_proxy *proxy, const char *method, mp_obj args, mp_obj expected, int code)
 {
     struct question q = {proxy, method, args, expected, code};
-    child_must_succeed(ask, &q);
+    child_must_succeed(ask_in_child, &q);
+}
+
+/* What another thread gets. */
+static void thread_gets(mp_proxy *proxy, const char *method, mp_obj args, mp_obj expected, int code)
+{
+    struct question q = {proxy, method, args, expected, code};
+    pthread_t thread;
+    check(pthread_create(&thread, NULL, ask_in_thread, &q) == 0);
+    check(pthread_join(thread, NULL) == 0);
 }
 
 void server_locks(struct peer *peer, mp_manager *manager)
@@ -54,10 +78,13 @@ void server_locks(struct peer *peer, mp_manager *manager)
     proxy_gives(lock, "acquire", MP_NONE, MP_TRUE);
     other_gets(lock, "acquire", MP_TUPLE(MP_FALSE), MP_FALSE, 0);
     other_gets(lock, "release", MP_NONE, MP_NONE, MP_ESTATE);
+    thread_gets(lock, "acquire", MP_TUPLE(MP_FALSE), MP_FALSE, 0);
+    thread_gets(lock, "release", MP_NONE, MP_NONE, MP_ESTATE);
     proxy_gives(lock, "release", MP_NONE, MP_NONE);
     other_gets(lock, "acquire", MP_TUPLE(MP_FALSE), MP_FALSE, 0);
     proxy_gives(lock, "release", MP_NONE, MP_NONE);
     proxy_fails(lock, "release", MP_NONE, MP_ESTATE, "");
+    thread_gets(lock, "acquire", MP_TUPLE(MP_FALSE), MP_TRUE, 0);
     mp_proxy_destroy(lock);
 }
 
