@@ -16,7 +16,7 @@ static const struct {
     {MP_ETYPE, "builtins", "TypeError"},
     {MP_EATTR, "builtins", "AttributeError"},
     {MP_ESTATE, "builtins", "RuntimeError"},
-    {MP_ESTATE, "builtins", "AssertionError"},
+    {MP_ESTATE, "builtins", "AssertionError"}, /* the second: of a registered type */
     {MP_EOVERFLOW, "builtins", "OverflowError"},
     {MP_EEMPTY, "queue", "Empty"},
     {MP_EEMPTY, "_queue", "Empty"},
@@ -54,14 +54,23 @@ static bool is_errno(int code)
     return code < 0 && code > -4096;
 }
 
-mp_obj mp__exception_of(struct mp__exception *exception, int code, const mp_obj *value,
-                        bool is_next)
+/* Where in the list the exception of a code is. */
+static size_t place_of(int code, enum mp__called called)
 {
-    size_t i = 0, n = 1;
+    size_t i = 0;
+    if (code == MP_ECLOSED && called != MP__CALLED_QUEUE)
+        code = MP_EINVAL; /* ValueError, as of a file that is closed */
     while (i < KNOWN && known[i].code != code)
         i++;
-    if (code == MP_EEOF && is_next)
-        i++;
+    bool second = (code == MP_EEOF && called == MP__CALLED_NEXT) ||
+                  (code == MP_ESTATE && called == MP__CALLED_REGISTERED);
+    return i + second;
+}
+
+mp_obj mp__exception_of(struct mp__exception *exception, int code, const mp_obj *value,
+                        enum mp__called called)
+{
+    size_t i = place_of(code, called), n = 1;
     bool found = i < KNOWN;
     const char *name = found ? known[i].name : is_errno(code) ? "OSError" : "Exception";
     exception->args[0] = mp_obj_view(*value);

@@ -21,7 +21,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { REPLY_KEPT = 1 << 18 };
+enum { REPLY_KEPT = 1 << 18, READS_AT_ONCE = 16 };
 
 static bool is_busy(const struct mp__client *client)
 {
@@ -57,6 +57,7 @@ void mp__client_shake(struct mp__client *client)
     client->server->strangers--;
     if (client->pid > 0)
         client->holder = mp__holder_of_pid(client->server, client->pid);
+    mp__client_read(client, false); /* it may be here already */
 }
 
 /* ---- answers -------------------------------------------------------------------------------- */
@@ -178,9 +179,8 @@ void mp__client_fail(struct mp__client *client, int code, const mp_obj *key)
         mp__client_reply(client, "#CODE", mp_obj_tuple(pair, 2));
         return;
     }
-    mp__client_reply(
-        client, "#ERROR",
-        mp__exception_of(&exception, code, key != NULL ? key : &text, client->in_next));
+    mp__client_reply(client, "#ERROR",
+                     mp__exception_of(&exception, code, key != NULL ? key : &text, client->called));
 }
 
 enum { MOVED_MOST = 64 };
@@ -303,6 +303,15 @@ static void not_exposed(struct mp__client *client, const struct mp__type *type, 
                          type->name);
 }
 
+static enum mp__called called_of(const struct mp__type *type, const struct mp__method *method)
+{
+    if (method != NULL && strcmp(method->name, "__next__") == 0)
+        return MP__CALLED_NEXT;
+    if (type == &mp__type_queue || type == &mp__type_joinable_queue)
+        return MP__CALLED_QUEUE;
+    return type->is_carried ? MP__CALLED_REGISTERED : MP__CALLED_OWN;
+}
+
 /* True: the request stays with the thread that has the call. */
 static bool method_run(struct mp__client *client, mp_obj *request)
 {
@@ -313,7 +322,7 @@ static bool method_run(struct mp__client *client, mp_obj *request)
         return false;
     }
     const struct mp__method *method = mp__method_find(self->type, &parts[1]);
-    client->in_next = method != NULL && strcmp(method->name, "__next__") == 0;
+    client->called = called_of(self->type, method);
     mp__method_call *run = method != NULL ? method->call : fallback_of(self->type, &parts[1]);
     if (self->type->is_carried && (method != NULL || mp__carried_prints(self->type, &parts[1]))) {
         int rc = mp__carry_call(client, self, method, request);
@@ -508,7 +517,8 @@ void mp__client_feed(struct mp__client *client, const unsigned char *bytes, size
         in_drop(client, messages_run(client, client->in, client->in_have));
 }
 
-void mp__client_read(struct mp__client *client)
+/* Reads a part of what is there; how much, 0: no more now, or never. */
+static size_t some_read(struct mp__client *client)
 {
     ssize_t n;
     do
@@ -518,4 +528,17 @@ void mp__client_read(struct mp__client *client)
         mp__client_feed(client, client->server->buffer, (size_t)n);
     else if (n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK))
         mp__client_end(client);
+    return n > 0 ? (size_t)n : 0;
+}
+
+void mp__client_read(struct mp__client *client, bool has_ended)
+{
+    size_t n = MP__READ_SIZE;
+    /* one read that is short has emptied the socket, but does not say whether that was the end */
+    for (int i = 0; i < READS_AT_ONCE && !is_busy(client); i++) {
+        if (n == 0 || (n < MP__READ_SIZE && !has_ended))
+            return;
+        n = some_read(client);
+    }
+    client->watched = MP__WATCH_EDGE; /* to be told again of what there is */
 }

@@ -117,7 +117,7 @@ void mp__client_watch(struct mp__client *client)
     if (what == client->watched)
         return;
     client->watched = what;
-    if (mp__watch_change(&client->server->watch, client->fd, what, client) != 0)
+    if (mp__watch_change(&client->server->watch, client->fd, what | MP__WATCH_EDGE, client) != 0)
         mp__client_end(client);
 }
 
@@ -194,7 +194,7 @@ struct mp__client *mp__client_new(struct mp__server *server, int fd)
     struct mp__client *client = calloc(1, sizeof *client);
     struct mp__handshake *handshake = malloc(sizeof *handshake);
     if (client == NULL || handshake == NULL ||
-        mp__watch_add(&server->watch, fd, MP__WATCH_IN, client) != 0) {
+        mp__watch_add(&server->watch, fd, MP__WATCH_IN | MP__WATCH_EDGE, client) != 0) {
         free(client);
         free(handshake);
         return NULL;
@@ -307,7 +307,7 @@ static void client_serve(struct mp__client *client, unsigned what)
         if (what & MP__WATCH_END)
             mp__client_end(client);
     } else {
-        mp__client_read(client);
+        mp__client_read(client, (what & MP__WATCH_END) != 0);
     }
     mp__client_watch(client);
 }

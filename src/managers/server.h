@@ -105,6 +105,9 @@ struct mp__waiters {
     struct mp__client *first, *last;
 };
 
+/* What was called, where the same code is different exceptions. */
+enum mp__called { MP__CALLED_OWN, MP__CALLED_NEXT, MP__CALLED_QUEUE, MP__CALLED_REGISTERED };
+
 /* A call that waits. */
 struct mp__wait {
     struct mp__managed *object; /* NULL: none waits */
@@ -135,7 +138,7 @@ struct mp__client {
     struct mp__carrier *carrier; /* its thread; NULL: none yet */
     uint32_t mutexes;            /* recursive ones that it holds */
     bool is_carried;             /* a call of it is in that thread */
-    bool in_next;                /* its call is of __next__ */
+    enum mp__called called;      /* last */
 };
 
 struct mp__server {
@@ -181,7 +184,8 @@ void mp__client_watch(struct mp__client *client); /* for what it now needs */
 
 /* serve.c: requests and answers */
 void mp__client_shake(struct mp__client *client);
-void mp__client_read(struct mp__client *client);
+/* `has_ended`: the other side sends no more. */
+void mp__client_read(struct mp__client *client, bool has_ended);
 void mp__client_flush(struct mp__client *client);
 /* Takes n bytes as if they had been read. */
 void mp__client_feed(struct mp__client *client, const unsigned char *bytes, size_t n);
@@ -245,10 +249,9 @@ void mp__carried_await(struct mp__server *server); /* the ends of objects */
 struct mp__exception {
     mp_obj items[4], args[2];
 };
-/* The exception of a code, as a literal in the memory given, with this text or key; MP_EEOF is
-   StopIteration to __next__, EOFError else. */
+/* The exception of a code, as a literal in the memory given, with this text or key. */
 mp_obj mp__exception_of(struct mp__exception *exception, int code, const mp_obj *value,
-                        bool is_next);
+                        enum mp__called called);
 /* The code of an exception; -errno, MP_EREMOTE for those unknown. */
 int mp__exception_code(const mp_obj *exception);
 

@@ -28,6 +28,8 @@ static int control(const struct mp__watch *watch, int how, int fd, unsigned what
         event.events |= EPOLLIN;
     if (what & MP__WATCH_OUT)
         event.events |= EPOLLOUT;
+    if (what & MP__WATCH_EDGE)
+        event.events |= EPOLLET;
     return epoll_ctl(watch->fd, how, fd, &event) != 0 ? -errno : 0;
 }
 

@@ -109,7 +109,7 @@ bool mp__fd_is(int fd, uint64_t device, uint64_t inode);
 /* Waiting for many descriptors. One thread uses a watch; another may do so after a fork, never both.
    Nothing is shared by it. */
 struct pollfd;
-enum { MP__WATCH_IN = 1, MP__WATCH_OUT = 2, MP__WATCH_END = 4 };
+enum { MP__WATCH_IN = 1, MP__WATCH_OUT = 2, MP__WATCH_END = 4, MP__WATCH_EDGE = 8 };
 struct mp__watch {
     int fd; /* of the Linux form */
     struct pollfd *polls;
@@ -122,7 +122,9 @@ struct mp__event {
 };
 int mp__watch_open(struct mp__watch *watch);
 void mp__watch_close(struct mp__watch *watch);
-/* Begins to watch a descriptor, or changes for what; END is always told, even for 0. Where there is
+/* With EDGE the Linux form need tell each thing once only, when it begins or by the next change: who
+   reads or writes goes on until there is no more.
+   Begins to watch a descriptor, or changes for what; END is always told, even for 0. Where there is
    more to read than was asked for, the portable form tells END only after it was read. */
 int mp__watch_add(struct mp__watch *watch, int fd, unsigned what, void *tag);
 int mp__watch_change(struct mp__watch *watch, int fd, unsigned what, void *tag);

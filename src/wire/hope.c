@@ -8,6 +8,8 @@
  *   credit, filled by a time that found something, halved by one that was spent for nothing.
  *   Without credit a wait hopes only now and then, ever more seldom, to find out whether the other
  *   side has become quick. On a machine with one processor nobody hopes.
+ *   Where both sides have one processor the other can answer only while this one does not run: a
+ *   message that came in a gap between two looks is none that looking was good for.
  *   Apart from the spinning for locks, whose waits are shorter and whose luck is another.
  *   A look at a socket is the attempt to read itself; a pipe can only be polled, and what a listener
  *   waits for too. Its callers come when they please: they have a credit of their own.
@@ -20,6 +22,7 @@
 #include <sys/socket.h>
 
 #define HOPE_SPAN ((int64_t)50000)
+#define SAME_PROCESSOR ((int64_t)1500) /* more than two looks take */
 #define CREDIT_FULL 64u
 #define PROBE_EVERY_FIRST 16u
 #define PROBE_EVERY_LAST 1024u
@@ -71,12 +74,15 @@ size_t mp__stream_hope(const struct mp__stream *stream, void *p, size_t n)
         return 0;
     if (look(stream, p, n, &got)) /* there already: that says nothing of hoping */
         return got;
-    mp__moment end = mp__now() + HOPE_SPAN;
+    mp__moment now = mp__now(), end = now + HOPE_SPAN, last = now, before_last;
     bool fulfilled;
-    do
+    do {
+        before_last = last;
+        last = now;
         fulfilled = look(stream, p, n, &got);
-    while (!fulfilled && mp__now() < end);
-    hope_ended(&for_message, fulfilled);
+        now = mp__now();
+    } while (!fulfilled && now < end);
+    hope_ended(&for_message, fulfilled && now - before_last < SAME_PROCESSOR);
     return got;
 }
 
