@@ -124,9 +124,11 @@ static void call_something(struct feed *feed, struct rng *rng)
     size_t kind = rng_below(rng, KINDS), n = rng_below(rng, 4);
     const char *id = kind < KINDS - 1 ? feed_id(feed, kind) : NULL;
     n = n == 3 ? 1 : n;
+    const char *method = any_method(rng, kind);
     for (size_t i = 0; i < n; i++)
-        args[i] = any_argument(rng, feed, &argument[i]);
-    feed_call(feed, any_client(rng, kind), id, any_method(rng, kind), mp_obj_tuple(args, n));
+        args[i] = strstr(method, "mul") == NULL ? any_argument(rng, feed, &argument[i])
+                                                : MP((long)rng_below(rng, 3));
+    feed_call(feed, any_client(rng, kind), id, method, mp_obj_tuple(args, n));
     for (size_t i = 0; i < n; i++)
         argument_free(&argument[i]);
 }
@@ -140,10 +142,10 @@ static void create_something(struct feed *feed, struct rng *rng)
     argument_free(&argument);
 }
 
-static void print_and_check_count(unsigned least)
+static void print_and_check_count(unsigned one_in)
 {
     print_message("answers: returned %lu, refused %lu\n", feed_count.returned, feed_count.refused);
-    check(feed_count.returned >= requests / least && feed_count.refused >= requests / least);
+    check(feed_count.returned >= requests / one_in && feed_count.refused >= requests / one_in);
     feed_count = (struct feed_count){.returned = 0};
 }
 
@@ -162,7 +164,7 @@ static void test_calls_of_every_kind_are_answered(void **state)
         }
         feed_close(feed);
     }
-    print_and_check_count(20);
+    print_and_check_count(5);
 }
 
 /* ---- messages -------------------------------------------------------------------------------- */

@@ -21,7 +21,7 @@ const char *feed_id(const struct feed *feed, size_t i);
 bool feed_create(struct feed *feed, const char *type_id, mp_obj args);
 
 /* A stream's bytes, or one message, of a client. One that waits hangs up first; one that has gone is
- * replaced. What would start a Pool is left out. */
+ * replaced. What could make a Pool, or multiply a list, is left out. */
 void feed_bytes(struct feed *feed, unsigned client, const void *bytes, size_t n);
 void feed_message(struct feed *feed, unsigned client, const void *payload, size_t n);
 /* (id, method, args, {}) */
