@@ -30,7 +30,8 @@
  *
  * THREADS AND FORK. Each thread of each process has a connection of its own, which is what owns a
  * managed RLock or Condition. Any thread may use a proxy; a forked child may use those it inherits,
- * and has references of its own to them: a child of mp_process from its start on.
+ * and has references of its own to them: a child of mp_process before start returns, where the
+ * server is libmp's; else, and in other children, from its first call on, as in Python.
  *
  * KILL -9 of a client: its references are gone; a Lock, RLock or Condition it held and a unit of a
  * BoundedSemaphore are free to whoever acquires next (MP_RECOVERED from mp_proxy_call), and may

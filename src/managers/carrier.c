@@ -76,7 +76,7 @@ static int result_convert(struct job *job)
     if (entry->user->create == NULL)
         return mp__failf(MP_ETYPE, "'%s' objects are not made by clients", type->name);
     int rc = entry->user->create(&job->made, args, mp_obj_dict(NULL, 0));
-    if (rc >= 0)
+    if (rc == 0)
         job->made_type = entry;
     return rc;
 }
@@ -105,9 +105,9 @@ static int job_run(struct job *job)
         rc = job->type->user->repr(job->self, &job->result);
     else
         rc = call_of(job)(job->self, args, kwargs, &job->result);
-    if (rc >= 0)
+    if (rc == 0)
         rc = result_own(&job->result);
-    if (rc >= 0 && job->method != NULL && job->method->result_type != NULL)
+    if (rc == 0 && job->method != NULL && job->method->result_type != NULL)
         rc = result_convert(job);
     return rc;
 }
@@ -117,7 +117,7 @@ static void job_do(struct job *job)
     job->detail[0] = '\0';
     job->rc = job_run(job);
     if (job->rc > 0)
-        job->rc = job->object == NULL ? MP_ETASK : 0;
+        job->rc = mp__failf(MP_ETASK, "the method returned %d", job->rc);
     if (job->rc < 0)
         snprintf(job->detail, sizeof job->detail, "%s", mp__detail_of(job->rc));
 }
@@ -153,11 +153,14 @@ static void *carrier_run(void *arg)
 
 /* ---- handing out ---------------------------------------------------------------------------- */
 
-static int thread_start(pthread_t *thread, void *(*run)(void *), void *arg)
+/* The signals of a program are for its own threads; in a server's own process they are left as they
+   are, for the processes that a method may start have the mask of its thread. */
+static int thread_start(const struct mp__server *server, pthread_t *thread, void *(*run)(void *),
+                        void *arg)
 {
     sigset_t all, mask;
     sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &mask);
+    pthread_sigmask(SIG_SETMASK, server->parent == 0 ? &all : NULL, &mask);
     int rc = pthread_create(thread, NULL, run, arg);
     pthread_sigmask(SIG_SETMASK, &mask, NULL);
     return -rc;
@@ -173,7 +176,7 @@ static int carrier_ensure(struct mp__client *client)
     carrier->client = client;
     pthread_mutex_init(&carrier->lock, NULL);
     pthread_cond_init(&carrier->news, NULL);
-    int rc = thread_start(&carrier->thread, carrier_run, carrier);
+    int rc = thread_start(client->server, &carrier->thread, carrier_run, carrier);
     if (rc != 0) {
         free(carrier);
         return mp__fail(rc);
@@ -376,7 +379,7 @@ static void carried_destroy(struct mp__managed *object)
         pthread_mutex_lock(&server->carried_lock);
         server->endings++;
         pthread_mutex_unlock(&server->carried_lock);
-        if (thread_start(&thread, ending_run, ending) == 0) {
+        if (thread_start(server, &thread, ending_run, ending) == 0) {
             pthread_detach(thread);
             return;
         }

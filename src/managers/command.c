@@ -202,21 +202,39 @@ static void dummy(struct mp__client *client, const mp_obj *args)
 
 /* ---- connections ---------------------------------------------------------------------------- */
 
-/* What a client of libmp says of itself behind its name. */
-static void libmp_join(struct mp__client *client, const char *said)
+/* The session's old connection is one whose end has not been seen. */
+static void session_take_over(struct mp__client *client)
+{
+    for (struct mp__client *old = client->server->clients; old != NULL; old = old->next)
+        if (old != client && old->is_session && old->holder == client->holder) {
+            old->is_session = false;
+            old->holder = &client->server->anybody;
+            mp__client_end(old);
+        }
+}
+
+/* What a client of libmp says of itself behind its name; the answer to it. */
+static const char *libmp_join(struct mp__client *client, const char *said)
 {
     uint64_t token;
     char what;
     if (sscanf(said, "|libmp:%16" SCNx64 ":%c", &token, &what) != 2)
-        return;
+        return NULL;
+    struct mp__holder *holder = what == 's' ? mp__holder_of_token(client->server, token)
+                                            : mp__holder_find(client->server, token);
+    if (holder == NULL || holder == &client->server->anybody)
+        return NULL; /* its session has ended */
     client->is_libmp = true;
-    client->holder = mp__holder_of_token(client->server, token);
-    bool is_known = client->holder != &client->server->anybody;
-    if (what == 's' && is_known && !client->holder->in_session) {
-        client->holder->in_session = true;
-        client->holder->lent_until = MP__NEVER;
-        client->is_session = true;
-    }
+    client->holder = holder;
+    if (what != 's')
+        return "libmp";
+    if (holder->in_session)
+        session_take_over(client);
+    bool was_lent = client->holder->lent_until != MP__NEVER;
+    client->holder->in_session = true;
+    client->holder->lent_until = MP__NEVER;
+    client->is_session = true;
+    return was_lent ? "libmp lent" : "libmp";
 }
 
 static void accept_connection(struct mp__client *client, const mp_obj *args)
@@ -228,10 +246,9 @@ static void accept_connection(struct mp__client *client, const mp_obj *args)
     }
     if (args->len >= 1 && args->items[0].type == MP_TYPE_STR)
         said = strstr(args->items[0].s, "|libmp:");
-    if (said != NULL)
-        libmp_join(client, said);
+    const char *answer = said != NULL ? libmp_join(client, said) : NULL;
     client->phase = MP__PHASE_CALLS;
-    mp__client_reply(client, "#RETURN", client->is_libmp ? mp_obj_str("libmp") : mp_obj_none());
+    mp__client_reply(client, "#RETURN", mp_obj_str(answer));
 }
 
 bool mp__command_run(struct mp__client *client, mp_obj *request)

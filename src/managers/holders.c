@@ -7,7 +7,7 @@
  *   the pid behind a connection, and as that process made every reference it holds itself, all of
  *   them go when it has ended, which is looked for now and then. Everybody else is one holder.
  *   A process that is about to be forked is lent what its parent has; where it has not begun its
- *   session after 30 s there is none.
+ *   session after 3 s there is none, and one that is as late as that is told that it has nothing.
  *   Each holder has a table of how often it holds which object, with linear probing; a count that
  *   falls to 0 keeps its slot until the table is rebuilt.
  */
@@ -16,8 +16,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define LENT_TIME (30 * MP__SECOND)
-#define ORPHAN_TIME (2 * MP__SECOND)
+#define LENT_TIME (3 * MP__SECOND)
+#define ORPHAN_TIME MP__SECOND
 
 struct mp__held {
     struct mp__managed *object; /* NULL: free */
@@ -36,11 +36,17 @@ static struct mp__holder *holder_new(struct mp__server *server)
     return holder;
 }
 
-struct mp__holder *mp__holder_of_token(struct mp__server *server, uint64_t token)
+struct mp__holder *mp__holder_find(struct mp__server *server, uint64_t token)
 {
     struct mp__holder *holder = server->holders;
     while (holder != NULL && (holder->token != token || holder->pid != 0))
         holder = holder->next;
+    return holder;
+}
+
+struct mp__holder *mp__holder_of_token(struct mp__server *server, uint64_t token)
+{
+    struct mp__holder *holder = mp__holder_find(server, token);
     if (holder == NULL) {
         holder = holder_new(server);
         if (holder != &server->anybody)
@@ -208,17 +214,25 @@ void mp__holder_drop(struct mp__server *server, struct mp__holder *holder)
     free(holder);
 }
 
-void mp__holders_look(struct mp__server *server)
+/* True: its process has ended, or never began. That it cannot be looked at says nothing. */
+static bool has_ended(const struct mp__holder *holder)
+{
+    uint64_t start = 0;
+    if (holder->pid == 0)
+        return mp__moment_passed(holder->lent_until);
+    enum mp__trace trace = mp__process_trace(holder->pid, &start);
+    return trace == MP__TRACE_GONE || (trace == MP__TRACE_RUNS && start != holder->start);
+}
+
+void mp__holders_look(struct mp__server *server, bool all)
 {
     struct mp__holder *next;
     for (struct mp__holder *holder = server->holders; holder != NULL; holder = next) {
-        uint64_t start = 0;
         next = holder->next;
-        if (holder->pid == 0 && !mp__moment_passed(holder->lent_until))
-            continue;
-        if (holder->pid == 0 || mp__process_trace(holder->pid, &start) == MP__TRACE_GONE ||
-            start != holder->start)
+        if ((all || holder->is_suspect) && has_ended(holder))
             mp__holder_drop(server, holder);
+        else if (all)
+            holder->is_suspect = false;
     }
 }
 

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define ADOPT_TIME MP__SECOND
 enum { HUBS_MOST = 64 };
@@ -41,12 +42,15 @@ static void fork_parent(void)
     pthread_mutex_unlock(&hubs_lock);
 }
 
+/* This thread is about to fork the child that is lent to. */
+static _Thread_local bool is_lending;
+
 static void hub_inherit(struct mp__hub *hub)
 {
     atomic_store(&hub->is_inherited, true);
-    hub->token = hub->lent_token;
+    hub->token = is_lending ? hub->lent_token : 0; /* another thread's loan is for its child */
     hub->lent_token = 0;
-    mp__references_inherit(hub);
+    mp__references_inherit(hub, is_lending);
     pthread_mutex_init(&hub->session_lock, NULL);
     mp__links_inherit(hub);
 }
@@ -82,6 +86,7 @@ static size_t hubs_hold(struct mp__hub *held[HUBS_MOST])
 
 static void proxies_lend(void)
 {
+    is_lending = true;
     struct mp__hub *held[HUBS_MOST];
     size_t n = hubs_hold(held);
     for (size_t i = 0; i < n; i++) {
@@ -93,6 +98,7 @@ static void proxies_lend(void)
 /* The fork is over, or there was none. */
 static void lent_forget(void)
 {
+    is_lending = false;
     mp__hubs_lock();
     for (struct mp__hub *hub = hubs; hub != NULL; hub = hub->next) {
         hub->lent_token = 0;
@@ -181,9 +187,11 @@ static int hub_make(struct mp__hub **out, const char *text, const void *key, siz
 /* What was there is there no more: this process has not noticed yet. */
 static bool has_ended(struct mp__hub *hub)
 {
-    pthread_mutex_lock(&hub->session_lock);
-    bool ended = mp__link_has_ended(&hub->session);
-    pthread_mutex_unlock(&hub->session_lock);
+    bool ended = false;
+    if (pthread_mutex_trylock(&hub->session_lock) == 0) { /* else somebody is using it */
+        ended = mp__link_has_ended(&hub->session);
+        pthread_mutex_unlock(&hub->session_lock);
+    }
     return ended || mp__link_mine_has_ended(hub);
 }
 
@@ -254,19 +262,21 @@ static void session_forgo(struct mp__hub *hub)
 
 static int session_begin(struct mp__hub *hub, mp__moment until)
 {
-    bool is_libmp;
+    struct mp__greeting greeting;
     if (hub->token == 0 && mp__entropy(&hub->token, sizeof hub->token) != 0)
         return mp__fail(-EIO);
     hub->token |= 1;
     int rc = mp__link_open(&hub->session, until);
     if (rc != 0)
         return mp__hub_unreachable(hub, rc);
-    rc = mp__link_greet(&hub->session, 's', &is_libmp, until);
+    rc = mp__link_greet(&hub->session, 's', &greeting, until);
     if (rc != 0)
         return rc;
-    atomic_store(&hub->is_libmp, is_libmp);
+    atomic_store(&hub->is_libmp, greeting.is_libmp);
     atomic_store(&hub->is_known, true);
-    if (!is_libmp)
+    if (!greeting.is_lent)
+        mp__references_forget(hub);
+    if (!greeting.is_libmp)
         session_forgo(hub);
     return 0;
 }
@@ -286,20 +296,39 @@ static int session_ensure(struct mp__hub *hub, mp__moment until)
         return 0;
     if (mp__link_has_ended(&hub->session)) {
         mp__link_close(&hub->session);
-        mp__references_inherit(hub); /* nothing is held any more */
-        inherited = true;
+        inherited = true; /* what it held is gone */
     }
     int rc = has_session(hub) ? 0 : session_begin(hub, until);
-    if (rc == 0 && inherited) {
-        atomic_store(&hub->is_inherited, false);
+    if (rc == 0 && inherited)
         rc = mp__proxies_adopt(hub, until);
-    }
+    if (rc == 0)
+        atomic_store(&hub->is_inherited, false);
     return rc;
+}
+
+/* Somebody may be waiting for a server that does not answer. */
+static int session_lock(struct mp__hub *hub, mp__moment until)
+{
+    struct timespec end;
+    if (until == MP__NEVER)
+        return pthread_mutex_lock(&hub->session_lock);
+    int64_t left = until - mp__now();
+    if (left < 0)
+        left = 0;
+    clock_gettime(CLOCK_REALTIME, &end);
+    end.tv_sec += (time_t)(left / MP__SECOND);
+    end.tv_nsec += (long)(left % MP__SECOND);
+    if (end.tv_nsec >= MP__SECOND) {
+        end.tv_sec++;
+        end.tv_nsec -= (long)MP__SECOND;
+    }
+    return pthread_mutex_timedlock(&hub->session_lock, &end) == 0 ? 0 : mp__fail(MP_ETIMEOUT);
 }
 
 int mp__hub_ensure(struct mp__hub *hub, mp__moment until)
 {
-    pthread_mutex_lock(&hub->session_lock);
+    if (session_lock(hub, until) != 0)
+        return MP_ETIMEOUT;
     int rc = session_ensure(hub, until);
     pthread_mutex_unlock(&hub->session_lock);
     return rc;

@@ -83,8 +83,10 @@ int mp__hub_call(struct mp__hub *hub, const mp_obj *id, const char *method, mp_o
 
 /* references.c. The last two under the session's lock. */
 void mp__references_free(struct mp__hub *hub);
-void mp__references_inherit(struct mp__hub *hub); /* nothing is held but what was lent */
-void mp__proxies_lend(struct mp__hub *hub);       /* to the child that is forked next */
+/* Nothing is held but what was lent, if that was to this process. */
+void mp__references_inherit(struct mp__hub *hub, bool was_lent);
+void mp__references_forget(struct mp__hub *hub); /* nothing is held */
+void mp__proxies_lend(struct mp__hub *hub);      /* to the child that is forked next */
 int mp__proxies_adopt(struct mp__hub *hub, mp__moment until);
 void mp__drops_send(struct mp__hub *hub, mp__moment until);
 
@@ -106,8 +108,13 @@ void mp__link_close(struct mp__link *link);
    After a failure that leaves the two out of step the link is closed. */
 int mp__link_ask(struct mp__link *link, const mp_obj request[4], mp_obj *answer, mp__moment until);
 int mp__link_tell(struct mp__link *link, const mp_obj request[4]); /* no answer, no waiting */
-/* accept_connection: says who this is, `what` s or c; whether libmp answered. */
-int mp__link_greet(struct mp__link *link, char what, bool *is_libmp, mp__moment until);
+/* accept_connection: says who this is, `what` s or c; whether libmp answered, and that there are the
+   references that were lent. */
+struct mp__greeting {
+    bool is_libmp, is_lent;
+};
+int mp__link_greet(struct mp__link *link, char what, struct mp__greeting *greeting,
+                   mp__moment until);
 /* This thread's link to the hub, open; a new one of it, still closed. */
 int mp__link_mine(struct mp__hub *hub, struct mp__link **out);
 struct mp__link *mp__link_add(struct mp__hub *hub); /* NULL: no memory */

@@ -239,7 +239,8 @@ int mp__link_tell(struct mp__link *link, const mp_obj request[4])
     return sent < 0 ? -errno : 0;
 }
 
-int mp__link_greet(struct mp__link *link, char what, bool *is_libmp, mp__moment until)
+int mp__link_greet(struct mp__link *link, char what, struct mp__greeting *greeting,
+                   mp__moment until)
 {
     char name[320];
     mp_obj args[1], answer, value;
@@ -255,7 +256,8 @@ int mp__link_greet(struct mp__link *link, char what, bool *is_libmp, mp__moment 
         mp__link_close(link);
         return rc;
     }
-    *is_libmp = value.type == MP_TYPE_STR && strcmp(value.s, "libmp") == 0;
+    greeting->is_libmp = value.type == MP_TYPE_STR && strncmp(value.s, "libmp", 5) == 0;
+    greeting->is_lent = greeting->is_libmp && strcmp(value.s, "libmp lent") == 0;
     mp_obj_free(&value);
     return 0;
 }
@@ -328,6 +330,8 @@ void mp__links_inherit(struct mp__hub *hub)
         link->is_orphan |= link->of != &my_links;
     }
     mp__link_close(&hub->session);
+    hub->session.buffer = NULL; /* another thread may have been about to replace it */
+    hub->session.room = 0;
 }
 
 static struct mp__link *link_find(const struct mp__hub *hub)
@@ -391,7 +395,7 @@ bool mp__link_mine_has_ended(const struct mp__hub *hub)
 
 int mp__link_mine(struct mp__hub *hub, struct mp__link **out)
 {
-    bool is_libmp;
+    struct mp__greeting greeting;
     struct mp__link *link = link_find(hub);
     if (link == NULL)
         link = mp__link_add(hub);
@@ -403,5 +407,5 @@ int mp__link_mine(struct mp__hub *hub, struct mp__link **out)
     int rc = mp__link_open(link, MP__NEVER);
     if (rc != 0)
         return mp__hub_unreachable(hub, rc);
-    return mp__link_greet(link, 'c', &is_libmp, MP__NEVER);
+    return mp__link_greet(link, 'c', &greeting, MP__NEVER);
 }

@@ -42,6 +42,7 @@ static int condition_create(struct mp__managed *self, struct mp__call *call)
 static void condition_destroy(struct mp__managed *self)
 {
     struct condition *c = (struct condition *)self;
+    mp__mutex_end(&c->own);
     if (c->lock != NULL)
         mp__managed_release(c->lock);
 }

@@ -36,9 +36,18 @@ static void waiter_answer(struct mp__client *client, bool recovered)
         mp__answer(client, value);
 }
 
-static void mutex_give(struct mp__mutex *mutex, const struct mp__client *client, uint32_t depth)
+static void thread_set(struct mp__mutex *mutex, struct mp__client *client)
 {
-    mutex->thread = mutex->recursive ? client : NULL;
+    if (mutex->thread != NULL)
+        mutex->thread->mutexes--;
+    mutex->thread = client;
+    if (client != NULL)
+        client->mutexes++;
+}
+
+static void mutex_give(struct mp__mutex *mutex, struct mp__client *client, uint32_t depth)
+{
+    thread_set(mutex, mutex->recursive ? client : NULL);
     mutex->process = client->holder;
     mutex->depth = depth;
     mutex->is_left_behind = false;
@@ -48,7 +57,7 @@ static void mutex_give(struct mp__mutex *mutex, const struct mp__client *client,
 static void mutex_pass(struct mp__mutex *mutex, bool left_behind)
 {
     struct mp__client *client = mutex->waiters.first;
-    mutex->thread = NULL;
+    thread_set(mutex, NULL);
     mutex->process = NULL;
     mutex->is_left_behind = left_behind;
     if (!left_behind)
@@ -138,6 +147,11 @@ void mp__mutex_left(struct mp__mutex *mutex, const struct mp__client *client)
         mutex_pass(mutex, true);
 }
 
+void mp__mutex_end(struct mp__mutex *mutex)
+{
+    thread_set(mutex, NULL);
+}
+
 void mp__mutex_lost(struct mp__mutex *mutex, const struct mp__holder *holder)
 {
     if (mutex->depth > 0 && !mutex->recursive && mutex->process == holder)
@@ -202,6 +216,11 @@ static int lock_locked(struct mp__managed *self, struct mp__call *call)
     return mp__call_plain(call, 0, 0);
 }
 
+static void lock_destroy(struct mp__managed *self)
+{
+    mp__mutex_end(mutex_of(self));
+}
+
 static int lock_print(struct mp__managed *self, struct mp__call *call)
 {
     const struct mp__mutex *mutex = mutex_of(self);
@@ -242,6 +261,7 @@ const struct mp__type mp__type_lock = {.name = "Lock",
 const struct mp__type mp__type_rlock = {.name = "RLock",
                                         .size = sizeof(struct lock),
                                         .create = lock_create,
+                                        .destroy = lock_destroy,
                                         .print = lock_print,
                                         .left = lock_left,
                                         .methods = lock_methods};

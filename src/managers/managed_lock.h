@@ -8,7 +8,7 @@
    any of its threads may release it. When that has ended it is left behind: then who comes next
    takes the mutex over, and anybody may release it. */
 struct mp__mutex {
-    const struct mp__client *thread; /* of a recursive one */
+    struct mp__client *thread; /* of a recursive one */
     const struct mp__holder *process;
     uint32_t depth;
     bool recursive, is_left_behind;
@@ -22,6 +22,7 @@ int mp__mutex_release(struct mp__mutex *mutex, const struct mp__client *client);
 /* As a condition sees it: of one that is not recursive nobody knows the thread. */
 bool mp__mutex_is_held_by(const struct mp__mutex *mutex, const struct mp__client *client);
 void mp__mutex_left(struct mp__mutex *mutex, const struct mp__client *client);
+void mp__mutex_end(struct mp__mutex *mutex); /* its object is destroyed */
 void mp__mutex_lost(struct mp__mutex *mutex, const struct mp__holder *holder);
 
 /* For conditions: gives up all levels; takes them for a parked call, which is then answered with

@@ -242,10 +242,32 @@ static int manager_new(mp_manager **out, const char *address, const void *key, s
 
 static void managers_finish(void);
 
-static void manager_enlist(mp_manager *manager)
+static void fork_prepare(void)
 {
     pthread_mutex_lock(&managers_lock);
+}
+
+static void fork_parent(void)
+{
+    pthread_mutex_unlock(&managers_lock);
+}
+
+static void fork_child(void)
+{
+    pthread_mutex_init(&managers_lock, NULL);
+}
+
+static void hooks_set(void)
+{
+    pthread_atfork(fork_prepare, fork_parent, fork_child);
     mp__managers_finish = managers_finish;
+}
+
+static void manager_enlist(mp_manager *manager)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, hooks_set);
+    pthread_mutex_lock(&managers_lock);
     manager->next = managers;
     managers = manager;
     pthread_mutex_unlock(&managers_lock);
@@ -320,7 +342,9 @@ int mp_manager_connect(mp_manager **out, const char *address, const void *authke
     rc = manager_new(&manager, address, authkey, n);
     if (rc != 0)
         return rc;
-    rc = mp__hub_ensure(manager->hub, until);
+    bool is_new = !atomic_load(&manager->hub->is_known) || atomic_load(&manager->hub->is_inherited);
+    if (is_new)
+        rc = mp__hub_ensure(manager->hub, until);
     if (rc == 0)
         rc = mp__hub_command_alone(manager->hub, "dummy", mp_obj_tuple(NULL, 0), mp_obj_none(),
                                    NULL, until);

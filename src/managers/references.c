@@ -36,12 +36,20 @@ void mp__references_free(struct mp__hub *hub)
     free(hub->drops);
 }
 
-void mp__references_inherit(struct mp__hub *hub)
+void mp__references_inherit(struct mp__hub *hub, bool was_lent)
 {
     hub->claims = NULL;
     hub->drops_used = 0;
     for (mp_proxy *proxy = hub->proxies; proxy != NULL; proxy = proxy->next)
-        proxy->is_held = proxy->is_lent;
+        proxy->is_held = was_lent && proxy->is_lent;
+}
+
+void mp__references_forget(struct mp__hub *hub)
+{
+    mp__hubs_lock();
+    for (mp_proxy *proxy = hub->proxies; proxy != NULL; proxy = proxy->next)
+        proxy->is_held = false;
+    mp__hubs_unlock();
 }
 
 /* ---- a child's ------------------------------------------------------------------------------ */
@@ -50,8 +58,8 @@ void mp__proxies_lend(struct mp__hub *hub)
 {
     uint64_t token = 0;
     mp_obj args[1];
-    pthread_mutex_lock(&hub->session_lock);
-    bool lends = hub->session.fd >= 0 && !atomic_load(&hub->is_inherited) &&
+    bool has_lock = pthread_mutex_trylock(&hub->session_lock) == 0; /* else it may take long */
+    bool lends = has_lock && hub->session.fd >= 0 && !atomic_load(&hub->is_inherited) &&
                  mp__entropy(&token, sizeof token) == 0;
     token = (token | 1) & INT64_MAX;
     args[0] = mp_obj_int((int64_t)token);
@@ -59,7 +67,8 @@ void mp__proxies_lend(struct mp__hub *hub)
                          mp_obj_dict(NULL, 0)};
     /* the child's session begins with several messages, which the server reads after this one */
     lends = lends && mp__link_tell(&hub->session, request) == 0;
-    pthread_mutex_unlock(&hub->session_lock);
+    if (has_lock)
+        pthread_mutex_unlock(&hub->session_lock);
     mp__hubs_lock();
     hub->lent_token = lends ? token : 0;
     for (mp_proxy *proxy = hub->proxies; proxy != NULL; proxy = proxy->next)
@@ -67,43 +76,58 @@ void mp__proxies_lend(struct mp__hub *hub)
     mp__hubs_unlock();
 }
 
-/* The ids of this process's proxies, as a list that lives in one block. */
-static mp_obj *proxy_ids(struct mp__hub *hub, size_t *n)
+/* The ids of proxies that hold nothing, as a tuple; the caller's. */
+static int proxy_ids(struct mp__hub *hub, mp_obj *ids)
 {
-    size_t most = 1;
-    *n = 0;
+    size_t n = 0, most = 1;
     mp__hubs_lock();
-    for (const struct mp_proxy *proxy = hub->proxies; proxy != NULL; proxy = proxy->next)
+    for (const mp_proxy *proxy = hub->proxies; proxy != NULL; proxy = proxy->next)
         most++;
-    mp_obj *ids = malloc(most * sizeof *ids);
-    for (struct mp_proxy *proxy = hub->proxies; proxy != NULL && ids != NULL; proxy = proxy->next)
-        if (!proxy->is_held) {
-            proxy->is_held = true;
-            ids[(*n)++] = proxy->parts.items[MP__PROXY_ID];
-        }
+    mp_obj *items = malloc(most * sizeof *items);
+    for (const mp_proxy *proxy = hub->proxies; proxy != NULL && items != NULL; proxy = proxy->next)
+        if (!proxy->is_held)
+            items[n++] = proxy->parts.items[MP__PROXY_ID];
+    int rc = items != NULL ? mp_obj_copy(mp_obj_tuple(items, n), ids) : mp__fail(-ENOMEM);
     mp__hubs_unlock();
-    return ids;
+    free(items);
+    return rc;
 }
 
-/* References to what the proxies of a forked child stand for. That one of those has gone shows when
-   it is used. */
+/* One proxy with this id holds something now. */
+static void proxy_holds(struct mp__hub *hub, const mp_obj *id)
+{
+    mp__hubs_lock();
+    mp_proxy *proxy = hub->proxies;
+    while (proxy != NULL &&
+           (proxy->is_held || !mp_obj_equal(proxy->parts.items[MP__PROXY_ID], *id)))
+        proxy = proxy->next;
+    if (proxy != NULL)
+        proxy->is_held = true;
+    mp__hubs_unlock();
+}
+
+static int ids_adopt(struct mp__hub *hub, const mp_obj *ids, mp__moment until)
+{
+    mp_obj answer,
+        request[4] = {mp_obj_none(), mp_obj_str("adopt"), mp_obj_view(*ids), mp_obj_dict(NULL, 0)};
+    int rc = mp__link_ask(&hub->session, request, &answer, until);
+    return rc == 0 ? mp__answer_take(hub, &answer, NULL) : rc;
+}
+
 int mp__proxies_adopt(struct mp__hub *hub, mp__moment until)
 {
-    size_t n;
-    mp_obj *ids = proxy_ids(hub, &n), answer;
-    int rc = ids == NULL ? mp__fail(-ENOMEM) : 0;
-    if (rc == 0 && n > 0 && atomic_load(&hub->is_libmp)) {
-        mp_obj request[4] = {mp_obj_none(), mp_obj_str("adopt"), mp_obj_tuple(ids, n),
-                             mp_obj_dict(NULL, 0)};
-        rc = mp__link_ask(&hub->session, request, &answer, until);
-        if (rc == 0)
-            rc = mp__answer_take(hub, &answer, NULL);
-    } else {
-        for (size_t i = 0; i < n; i++)
-            (void)mp__hub_command_alone(hub, "incref", mp_obj_tuple(&ids[i], 1), mp_obj_none(),
-                                        NULL, until);
-    }
-    free(ids);
+    mp_obj ids;
+    bool is_libmp = atomic_load(&hub->is_libmp);
+    int rc = proxy_ids(hub, &ids);
+    if (rc != 0)
+        return rc;
+    if (ids.len > 0 && is_libmp)
+        rc = ids_adopt(hub, &ids, until);
+    for (size_t i = 0; i < ids.len && rc == 0; i++) /* that one has gone shows when it is used */
+        if (is_libmp || mp__hub_command_alone(hub, "incref", mp_obj_tuple(&ids.items[i], 1),
+                                              mp_obj_none(), NULL, until) == 0)
+            proxy_holds(hub, &ids.items[i]);
+    mp_obj_free(&ids);
     return rc;
 }
 

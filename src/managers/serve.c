@@ -2,15 +2,15 @@
  *
  * How it works
  *   A request is a pickled (id, method, args, kwargs), an answer a pickled (kind, value), each a
- *   message of a connection. What the pickle wants called is never called: names that are not
- *   plain data become opaque objects, which are stored and given back as they came, so Python's
- *   clients may keep their own classes here; of exceptions, slices and Tokens the parts are used.
+ *   message of a connection. What the pickle wants called is never called: of the few calls that are
+ *   understood, such as slices, the parts are used, all others are refused.
  *   A value that leaves its container may hold the last reference to what a proxy in it stands for.
  *   A client of libmp is told so and has that reference from then on; another makes its own before
  *   its next request, as Python does when it reads the value, and until then the reference stays.
  *   The answer is encoded into the server's one buffer before anything else happens, and what the
  *   socket does not take is kept with the connection, which is not read until it has gone.
  */
+#include "managers/iterable.h"
 #include "managers/server.h"
 #include "wire/wire.h"
 
@@ -368,10 +368,42 @@ void mp__command_answered(struct mp__client *client)
         mp__client_end(client);
 }
 
+/* Of what Python wants called only what is understood here: parts of calls, and bare names. */
+static bool is_understood(const mp_obj *o)
+{
+    static const char *const names[][2] = {{"builtins", "slice"},
+                                           {"builtins", "range"},
+                                           {"array", "array"},
+                                           {MP__MANAGERS_MODULE, "Token"}};
+    if (o->type == MP__TYPE_OPAQUE && o->items[MP__OPAQUE_ARGS].type == MP_TYPE_NONE)
+        return true; /* nothing to be called; tasks are named so */
+    if (o->type == MP__TYPE_OPAQUE) {
+        size_t i = 0, n = sizeof names / sizeof names[0];
+        while (i < n && !mp__opaque_calls(o, names[i][0], names[i][1]))
+            i++;
+        return i < n;
+    }
+    size_t n = mp__type_is_container(o->type) ? mp__obj_items(o) : 0;
+    for (size_t i = 0; i < n; i++)
+        if (mp__type_is_container(o->items[i].type) && !is_understood(&o->items[i])) {
+            if (o->items[i].type == MP__TYPE_OPAQUE)
+                mp__failf(MP_EPICKLE, "%.100s.%.100s is no plain data",
+                          o->items[i].items[MP__OPAQUE_MODULE].s,
+                          o->items[i].items[MP__OPAQUE_NAME].s);
+            return false;
+        }
+    return true;
+}
+
 static void request_run(struct mp__client *client, const unsigned char *p, size_t n)
 {
     mp_obj request = mp_obj_none();
-    int rc = mp__pickle_read(&request, p, n, MP__PICKLE_OPAQUE);
+    int rc = mp__pickle_read(&request, p, n, 0);
+    if (rc == MP_EPICKLE) { /* something is called in it */
+        rc = mp__pickle_read(&request, p, n, MP__PICKLE_OPAQUE);
+        if (rc == 0 && !is_understood(&request))
+            rc = MP_EPICKLE;
+    }
     bool taken = false;
     mp__moved_drop(client);
     if (rc != 0) {

@@ -51,10 +51,23 @@ static void fd_close(int fd)
         close(fd);
 }
 
+/* A child of a server's own process. SIGINT stays ignored, as in Python. */
+static void signals_reset(void)
+{
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    sigemptyset(&action.sa_mask);
+    action.sa_handler = SIG_DFL;
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGCONT, &action, NULL);
+}
+
 static void fork_child(void)
 {
     pthread_mutex_init(&fds_lock, NULL);
     for (struct mp__server *server = servers; server != NULL; server = server->next) {
+        if (server->parent != 0)
+            signals_reset();
         for (struct mp__client *client = server->clients; client != NULL; client = client->next)
             fd_close(client->fd);
         fd_close(server->door.fd);
@@ -119,8 +132,9 @@ static void objects_leave(struct mp__client *client)
 }
 
 /* A process that ends closes its descriptors first: a look now may be too early. */
-static void look_soon(struct mp__server *server)
+static void look_soon(struct mp__server *server, struct mp__holder *holder)
 {
+    holder->is_suspect = true;
     server->look_pause = LOOK_FIRST;
     server->next_look = mp__moment_in(LOOK_FIRST);
 }
@@ -142,12 +156,12 @@ void mp__client_end(struct mp__client *client)
     if (client->phase == MP__PHASE_SHAKING)
         server->strangers--;
     mp__wait_abandon(client);
-    if (client->phase == MP__PHASE_CALLS)
+    if (client->mutexes > 0)
         objects_leave(client);
     if (client->is_session)
         mp__holder_drop(server, client->holder);
     else if (client->pid > 0)
-        look_soon(server); /* its process may have ended */
+        look_soon(server, client->holder);
 }
 
 static void client_free(struct mp__client *client)
@@ -185,6 +199,8 @@ struct mp__client *mp__client_new(struct mp__server *server, int fd)
         free(handshake);
         return NULL;
     }
+    int on = 1;
+    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on); /* of use to TCP alone */
     *client = (struct mp__client){.next = server->clients,
                                   .server = server,
                                   .fd = fd,
@@ -323,8 +339,11 @@ static void due_do(struct mp__server *server)
     mp__waits_expire(server);
     while (server->goes_on)
         clients_go_on(server);
-    if (server->next_look != MP__NEVER && mp__now() >= server->next_look) {
-        mp__holders_look(server);
+    if (mp__now() >= server->next_look) {
+        bool all = mp__now() >= server->next_look_at_all;
+        mp__holders_look(server, all);
+        if (all)
+            server->next_look_at_all = mp__moment_in(LOOK);
         server->look_pause = server->look_pause < LOOK / 2 ? 2 * server->look_pause : LOOK;
         server->next_look = mp__moment_in(server->look_pause);
         server->stopping |= server->parent != 0 && getppid() != server->parent;

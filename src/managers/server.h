@@ -72,12 +72,14 @@ struct mp__holder {
     pid_t pid;
     uint64_t start;
     bool in_session;
+    bool is_suspect;       /* a connection of its has ended: the process may have */
     mp__moment lent_until; /* a session must have begun by then */
     const struct mp__holder *lender;
     struct mp__held *held; /* open addressing, by object */
     size_t room, used;
 };
 
+struct mp__holder *mp__holder_find(struct mp__server *server, uint64_t token); /* NULL: none */
 struct mp__holder *mp__holder_of_token(struct mp__server *server, uint64_t token);
 struct mp__holder *mp__holder_of_pid(struct mp__server *server, pid_t pid);
 int mp__holder_take(struct mp__holder *holder, struct mp__managed *object); /* -ENOMEM */
@@ -87,7 +89,7 @@ bool mp__holder_give(struct mp__server *server, struct mp__holder *holder,
 /* A new holder that has what another has, for a process that is to begin its session soon. */
 int mp__holder_lend(struct mp__server *server, const struct mp__holder *from, uint64_t token);
 void mp__holder_drop(struct mp__server *server, struct mp__holder *holder);
-void mp__holders_look(struct mp__server *server); /* for processes that have ended */
+void mp__holders_look(struct mp__server *server, bool all); /* for processes that have ended */
 void mp__holders_end(struct mp__server *server);
 
 /* ---- connections -------------------------------------------------------------------------- */
@@ -131,6 +133,7 @@ struct mp__client {
     struct mp__wait wait;
     mp_obj moved[2];             /* whose proxies it is making its own */
     struct mp__carrier *carrier; /* its thread; NULL: none yet */
+    uint32_t mutexes;            /* recursive ones that it holds */
     bool is_carried;             /* a call of it is in that thread */
     bool in_next;                /* its call is of __next__ */
 };
@@ -148,7 +151,8 @@ struct mp__server {
     size_t key_size;
     mp__moment next_deadline; /* no wait ends before */
     mp__moment next_look;
-    int64_t look_pause;    /* until the one after */
+    int64_t look_pause; /* until the one after */
+    mp__moment next_look_at_all;
     mp__moment door_again; /* it is not watched until then; 0: it is */
     bool stopping;
     bool goes_on; /* a call was answered whose connection had sent more already */

@@ -42,7 +42,6 @@ struct mp__door {
     char folder[MP__ADDRESS_ROOM]; /* likewise; "": none */
     uint64_t device, inode;        /* of the file */
     pid_t owner;
-    struct mp__door *next; /* open ones with names: they are removed at exit; it must not move */
 };
 /* NULL as the address: any. Reported; a door that did not open is closed. */
 int mp__door_open(struct mp__door *door, const char *address, int backlog);

@@ -9,6 +9,8 @@
  *   A death between any two of these leaves names to the tracker, which removes what there is of
  *   them when the last process of the tree has ended. A forked child's copy listens at the same
  *   socket; the file is the opener's, who removes it only while it is still the one it made.
+ *
+ *   Globals: the open doors, with the lock that forks take.
  */
 #include "memory/memory.h"
 #include "platform/platform.h"
@@ -168,40 +170,73 @@ static int socket_open(struct mp__door *door, int backlog)
 
 /* ---- at exit -------------------------------------------------------------------------------- */
 
-static struct mp__door *doors;
-static pthread_mutex_t doors_lock = PTHREAD_MUTEX_INITIALIZER;
+/* A copy of an open door that has names, known by where its file's name stands. */
+struct open_door {
+    struct open_door *next;
+    struct mp__door door;
+};
+
+static struct open_door *open_doors;
+static pthread_mutex_t open_doors_lock = PTHREAD_MUTEX_INITIALIZER;
 static pid_t exit_registered; /* where: a child does not run the handlers of its parent */
+
+static pthread_once_t forks_once = PTHREAD_ONCE_INIT;
 
 static void names_remove(struct mp__door *door);
 
-static void doors_remove(void)
+static void fork_prepare(void)
 {
-    for (struct mp__door *door = doors; door != NULL; door = door->next)
-        if (door->owner == getpid())
-            names_remove(door);
+    pthread_mutex_lock(&open_doors_lock);
 }
 
-static void door_enlist(struct mp__door *door)
+static void fork_parent(void)
 {
-    if (door->file == NULL)
+    pthread_mutex_unlock(&open_doors_lock);
+}
+
+static void fork_child(void)
+{
+    pthread_mutex_init(&open_doors_lock, NULL);
+}
+
+static void forks_follow(void)
+{
+    pthread_atfork(fork_prepare, fork_parent, fork_child);
+}
+
+static void doors_remove(void)
+{
+    for (struct open_door *open = open_doors; open != NULL; open = open->next)
+        if (open->door.owner == getpid())
+            names_remove(&open->door);
+}
+
+static void door_enlist(const struct mp__door *door)
+{
+    struct open_door *open = door->file != NULL ? malloc(sizeof *open) : NULL;
+    if (open == NULL)
         return;
-    pthread_mutex_lock(&doors_lock);
+    open->door = *door;
+    pthread_once(&forks_once, forks_follow);
+    pthread_mutex_lock(&open_doors_lock);
     if (exit_registered != door->owner && atexit(doors_remove) == 0)
         exit_registered = door->owner;
-    door->next = doors;
-    doors = door;
-    pthread_mutex_unlock(&doors_lock);
+    open->next = open_doors;
+    open_doors = open;
+    pthread_mutex_unlock(&open_doors_lock);
 }
 
 static void door_delist(const struct mp__door *door)
 {
-    pthread_mutex_lock(&doors_lock);
-    struct mp__door **at = &doors;
-    while (*at != NULL && *at != door)
+    pthread_mutex_lock(&open_doors_lock);
+    struct open_door **at = &open_doors, *open;
+    while (*at != NULL && (*at)->door.file != door->file)
         at = &(*at)->next;
-    if (*at != NULL)
-        *at = door->next;
-    pthread_mutex_unlock(&doors_lock);
+    open = *at;
+    if (open != NULL)
+        *at = open->next;
+    pthread_mutex_unlock(&open_doors_lock);
+    free(open);
 }
 
 int mp__door_open(struct mp__door *door, const char *address, int backlog)
@@ -251,7 +286,8 @@ static void names_remove(struct mp__door *door)
 void mp__door_close(struct mp__door *door)
 {
     int error = errno;
-    door_delist(door);
+    if (door->file != NULL)
+        door_delist(door);
     if (door->owner == getpid() && door->fd >= 0)
         mp__log(MP_LOG_SUBDEBUG, "closing listener with address='%s'", door->address.text);
     if (door->owner == getpid())

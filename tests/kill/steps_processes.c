@@ -103,7 +103,22 @@ static void lock_and_slots(void)
     steps_slots_are_free();
 }
 
+static void hear(int level, const char *line, void *arg)
+{
+    (void)level;
+    (void)line;
+    (void)arg;
+}
+
+static void say(void)
+{
+    check(mp_log_set(MP_LOG_INFO, hear, NULL) == 0);
+    mp_log(MP_LOG_INFO, "a line");
+    check(mp_log_set(MP_LOG_INFO, NULL, NULL) == 0);
+}
+
 const struct scenario steps_processes[] = {
+    {.name = "process, the log", .actor = say, .finish = say},
     {.name = "process, start and join", .actor = start_and_join, .finish = steps_slots_are_free},
     {.name = "process, the child",
      .actor = start_one_that_may_die,
