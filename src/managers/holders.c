@@ -7,7 +7,7 @@
  *   the pid behind a connection, and as that process made every reference it holds itself, all of
  *   them go when it has ended, which is looked for now and then. Everybody else is one holder.
  *   A process that is about to be forked is lent what its parent has; where it has not begun its
- *   session after 3 s there is none, and one that is as late as that is told that it has nothing.
+ *   session after 2 s there is none, and one that is as late as that is told that it has nothing.
  *   Each holder has a table of how often it holds which object, with linear probing; a count that
  *   falls to 0 keeps its slot until the table is rebuilt.
  */
@@ -16,7 +16,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define LENT_TIME (3 * MP__SECOND)
+#define LENT_TIME (2 * MP__SECOND)
 #define ORPHAN_TIME MP__SECOND
 
 struct mp__held {

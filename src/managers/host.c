@@ -265,7 +265,7 @@ const struct mp__method *mp__method_find(const struct mp__type *type, const mp_o
     if (name->type != MP_TYPE_STR)
         return NULL;
     for (const struct mp__method *method = type->methods; method->name != NULL; method++)
-        if (strncmp(method->name, name->s, name->len) == 0 && method->name[name->len] == '\0')
+        if (strlen(method->name) == name->len && memcmp(method->name, name->s, name->len) == 0)
             return method;
     return NULL;
 }

@@ -10,6 +10,7 @@
  *   The answer is encoded into the server's one buffer before anything else happens, and what the
  *   socket does not take is kept with the connection, which is not read until it has gone.
  */
+#include "managers/carrier.h"
 #include "managers/iterable.h"
 #include "managers/server.h"
 #include "wire/wire.h"
@@ -368,15 +369,16 @@ void mp__command_answered(struct mp__client *client)
         mp__client_end(client);
 }
 
-/* Of what Python wants called only what is understood here: parts of calls, and bare names. */
-static bool is_understood(const mp_obj *o)
+/* Of what Python wants called only what is understood here; and of names, which call nothing, those
+   of tasks for a Pool. */
+static bool is_understood(const mp_obj *o, bool names_too)
 {
     static const char *const names[][2] = {{"builtins", "slice"},
                                            {"builtins", "range"},
                                            {"array", "array"},
                                            {MP__MANAGERS_MODULE, "Token"}};
     if (o->type == MP__TYPE_OPAQUE && o->items[MP__OPAQUE_ARGS].type == MP_TYPE_NONE)
-        return true; /* nothing to be called; tasks are named so */
+        return names_too;
     if (o->type == MP__TYPE_OPAQUE) {
         size_t i = 0, n = sizeof names / sizeof names[0];
         while (i < n && !mp__opaque_calls(o, names[i][0], names[i][1]))
@@ -385,7 +387,7 @@ static bool is_understood(const mp_obj *o)
     }
     size_t n = mp__type_is_container(o->type) ? mp__obj_items(o) : 0;
     for (size_t i = 0; i < n; i++)
-        if (mp__type_is_container(o->items[i].type) && !is_understood(&o->items[i])) {
+        if (mp__type_is_container(o->items[i].type) && !is_understood(&o->items[i], names_too)) {
             if (o->items[i].type == MP__TYPE_OPAQUE)
                 mp__failf(MP_EPICKLE, "%.100s.%.100s is no plain data",
                           o->items[i].items[MP__OPAQUE_MODULE].s,
@@ -395,13 +397,21 @@ static bool is_understood(const mp_obj *o)
     return true;
 }
 
+static bool is_for_pool(const struct mp__host *host, const mp_obj *request)
+{
+    if ((request->type != MP_TYPE_TUPLE && request->type != MP_TYPE_LIST) || request->len == 0)
+        return false;
+    const struct mp__managed *object = mp__managed_find(host, &request->items[0]);
+    return object != NULL && object->type == mp__type_pool();
+}
+
 static void request_run(struct mp__client *client, const unsigned char *p, size_t n)
 {
     mp_obj request = mp_obj_none();
     int rc = mp__pickle_read(&request, p, n, 0);
     if (rc == MP_EPICKLE) { /* something is called in it */
         rc = mp__pickle_read(&request, p, n, MP__PICKLE_OPAQUE);
-        if (rc == 0 && !is_understood(&request))
+        if (rc == 0 && !is_understood(&request, is_for_pool(&client->server->host, &request)))
             rc = MP_EPICKLE;
     }
     bool taken = false;
