@@ -120,8 +120,9 @@ def failures(m):
 
 # ---- types of the server's own ---------------------------------------------------------------------
 
-CODES = {"MP_EEMPTY": queue.Empty, "MP_EFULL": queue.Full, "MP_ETIMEOUT": multiprocessing.TimeoutError,
-         "MP_EEOF": EOFError, "MP_EINVAL": ValueError, "MP_ETYPE": TypeError, "MP_EKEY": KeyError,
+CODES = {"MP_EEMPTY": queue.Empty, "MP_EFULL": queue.Full,
+         "MP_ETIMEOUT": multiprocessing.TimeoutError, "MP_EEOF": EOFError, "MP_ECLOSED": ValueError,
+         "MP_EINVAL": ValueError, "MP_ETYPE": TypeError, "MP_EKEY": KeyError,
          "MP_EINDEX": IndexError, "MP_EATTR": AttributeError, "MP_EOVERFLOW": OverflowError,
          "MP_ESTATE": AssertionError, "MP_EBROKEN": threading.BrokenBarrierError,
          "MP_ETASK": Exception, "MP_EAUTH": multiprocessing.AuthenticationError,

@@ -78,10 +78,9 @@ def unreadable_values(m):
 
 
 def strange_values(m):
-    """What means something to Python only is kept for it."""
-    for value in [Stranger(), Stranger, len, 1j, range(5), slice(1, None, 2), ...,
-                  datetime.datetime(2024, 2, 29, 12, 30), decimal.Decimal("0.10"),
-                  collections.Counter("aab"), ValueError("text", 5), array.array("d", [0.5])]:
+    """Names and parts of calls are kept as they are, whatever else Python would call is refused."""
+    keep = m.list([1])
+    for value in [Stranger, len, range(5), slice(1, None, 2), array.array("d", [0.5])]:
         d = m.dict(k=value)
         same(d["k"], value)
         same(m.list([[value], (value,)])[:], [[value], (value,)])
@@ -90,6 +89,14 @@ def strange_values(m):
         q = m.Queue()
         q.put(value)
         same(q.get(), value)
+    for value in [Stranger(), 1j, datetime.datetime(2024, 2, 29, 12, 30), decimal.Decimal("0.10"),
+                  collections.OrderedDict([("b", 1), ("a", 2)]), collections.deque([1, 2], 5),
+                  collections.Counter("aab"), ValueError("text", 5)]:
+        for refused in (lambda: keep.append(value), lambda: keep.__setitem__(0, [(value,)]),
+                        lambda: m.dict(k={"deep": value})):
+            raises(RemoteError, refused)
+        same(keep[:], [1])
+    true("Decimal" in str(raises(RemoteError, keep.append, decimal.Decimal(1))))
 
 
 def dict_methods(m):

@@ -268,3 +268,27 @@ def joinable_queues(m):
             q.task_done()
         joining.result()
         raises(ValueError, q.task_done)
+
+
+# What a Python before 3.13 makes of an exception that it does not know.
+SHUT_DOWN = getattr(queue, "ShutDown", AttributeError)
+
+
+def queue_shutdown(m):
+    full, empty = m.Queue(2), m.Queue()
+    full.put(1)
+    full.put(2)
+    putting, getting = Thread(full.put, 3), Thread(empty.get)
+    for q in (full, empty):
+        q.shutdown()
+    raises(SHUT_DOWN, putting.result)
+    raises(SHUT_DOWN, getting.result)
+    raises(SHUT_DOWN, full.put, 4)
+    same((full.get(), full.get()), (1, 2))
+    raises(SHUT_DOWN, full.get)
+    raises(SHUT_DOWN, full.get_nowait)
+    at_once = m.JoinableQueue()
+    at_once.put(1)
+    at_once.shutdown(immediate=True)
+    raises(SHUT_DOWN, at_once.get)
+    at_once.join()

@@ -320,7 +320,7 @@ static const struct matrix_case cases[] = {
     {.name = "Condition", .python = "conditions", .with_manager = together_condition},
     {.name = "Event", .python = "events", .with_manager = together_event},
     {.name = "Barrier", .python = "barriers", .with_manager = together_barrier},
-    {.name = "Queue", .python = "queues", .with_manager = together_queue},
+    {.name = "Queue", .python = "queues queue_shutdown", .with_manager = together_queue},
     {.name = "join", .python = "joinable_queues", .with_manager = together_join},
     {.name = "counter", .with_manager = together_counter},
     {.name = "Pool", .python = "pools slow_tasks failing_tasks"},

@@ -164,10 +164,26 @@ void server_barrier(struct peer *peer, mp_manager *manager)
     mp_proxy_destroy(barrier);
 }
 
+/* From Python 3.13 on. */
+static void queue_shuts_down(mp_manager *manager)
+{
+    mp_proxy *queue = proxy_make(manager, "Queue", MP_NONE);
+    proxy_gives(queue, "put", MP_TUPLE(1), MP_NONE);
+    int rc = mp_proxy_call(queue, "shutdown", MP_NONE, MP_NONE, NULL);
+    if (rc != MP_EREMOTE) {
+        assert_mp_result(rc, 0);
+        proxy_fails(queue, "put", MP_TUPLE(2), MP_ECLOSED, "");
+        proxy_gives(queue, "get", MP_NONE, MP(1));
+        proxy_fails(queue, "get", MP_NONE, MP_ECLOSED, "");
+    }
+    mp_proxy_destroy(queue);
+}
+
 void server_queue(struct peer *peer, mp_manager *manager)
 {
     mp_proxy *queue = proxy_make(manager, "Queue", MP_TUPLE(2));
     (void)peer;
+    queue_shuts_down(manager);
     proxy_gives(queue, "empty", MP_NONE, MP_TRUE);
     proxy_fails(queue, "get_nowait", MP_NONE, MP_EEMPTY, "");
     proxy_fails(queue, "get", MP_TUPLE(MP_FALSE), MP_EEMPTY, "");
