@@ -95,8 +95,8 @@ typedef struct mp_manager_options {
 /**
  * A method of a managed type: 0 and *result (None at first, an owned object is freed by the
  * library), or a code, which the caller gets as it is, a Python client as the exception that
- * mp_error_exception names, with mp_error_detail() as its text. `args` is a tuple, `kwargs` a dict, both borrowed. Several threads
- * may be inside at the same time, with the same `self` too.
+ * mp_error_exception names, with mp_error_detail() as its text. `args` is a tuple, `kwargs` a dict,
+ * both borrowed. Several threads may be inside at the same time, with the same `self` too.
  */
 typedef int mp_managed_call(void *self, mp_obj args, mp_obj kwargs, mp_obj *result);
 

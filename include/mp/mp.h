@@ -42,14 +42,17 @@
  * is in need. LIBMP_ARENA_SIZE in the environment (bytes) sets the size. mlockall with
  * MCL_CURRENT or MCL_FUTURE would fill all of it: use MCL_ONFAULT, or a small LIBMP_ARENA_SIZE.
  * Core dumps leave the arena out where the system can. Objects live until destroyed, or until
- * the last process ends; nothing has a name in the file system, nothing is left behind.
+ * the last process ends; nothing is left behind. Only what is made with a name has one in the file
+ * system, see shared_memory.h and connection.h.
  * A destroyed object answers MP_ECLOSED until its memory serves another, and anything after.
  *
  * POOLS. A pool or executor is one more child, its supervisor, and no thread unless a callback asks
  * for one. Workers have the memory, descriptors and handlers of the program as they were when the pool
  * was made. Both are gone when the program is, whatever way it ends. See pool.h.
  *
- * AT EXIT. Pools are terminated, and executors finish what was handed in. A process ends its
+ * MANAGERS. A manager is a child too, with sockets to all who use it. See managers.h.
+ *
+ * AT EXIT. Managers are shut down, pools are terminated, and executors finish what was handed in. A process ends its
  * daemonic children and joins the others, as in Python, however long that takes; _exit and a
  * deadly signal skip this. A child runs the atexit handlers that it registered itself, not its
  * parent's; of its streams only stdout and stderr are flushed at the end: fclose your own, and
