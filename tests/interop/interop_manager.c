@@ -100,7 +100,7 @@ static void over(struct peer *peer, const char *address, const char *cases)
 
 static void over_tcp(struct peer *peer)
 {
-    over(peer, "localhost:0", "dict_methods events");
+    over(peer, "localhost:0", "dict_methods");
 }
 
 static void over_abstract(struct peer *peer)
