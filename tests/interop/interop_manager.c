@@ -87,7 +87,7 @@ static void run_case(struct peer *peer, const struct matrix_case *one)
     manager_end(peer, manager);
 }
 
-/* ---- addresses ------------------------------------------------------------------------------------ */
+/* ---- addresses ------------------------------------------------------------------------------- */
 
 static void over(struct peer *peer, const char *address, const char *cases)
 {
@@ -110,7 +110,7 @@ static void over_abstract(struct peer *peer)
     over(peer, name, "dict_methods list_changes queues nested");
 }
 
-/* ---- keys ------------------------------------------------------------------------------------------- */
+/* ---- keys ------------------------------------------------------------------------------------ */
 
 static void other_keys(struct peer *peer)
 {
@@ -126,7 +126,7 @@ static void other_keys(struct peer *peer)
     }
 }
 
-/* ---- ends --------------------------------------------------------------------------------------------- */
+/* ---- ends ------------------------------------------------------------------------------------ */
 
 static void c_shuts_down(struct peer *peer)
 {
@@ -240,7 +240,7 @@ static void kills(struct peer *peer, mp_manager *manager)
     c_is_killed(peer, manager);
 }
 
-/* ---- the recipe of the documentation ------------------------------------------------------------------ */
+/* ---- the recipe of the documentation --------------------------------------------------------- */
 
 static int serving(void *arg)
 {
@@ -302,7 +302,7 @@ static void remote_recipe(struct peer *peer)
     mp_manager_destroy(manager);
 }
 
-/* ---- the table ----------------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 static const struct matrix_case cases[] = {
     {.name = "values", .python = "values unreadable_values strange_values"},

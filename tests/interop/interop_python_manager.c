@@ -53,7 +53,7 @@ static void run_case(struct peer *peer, const struct matrix_case *one)
     manager_end(peer, manager);
 }
 
-/* ---- addresses --------------------------------------------------------------------------------- */
+/* ---- addresses ------------------------------------------------------------------------------- */
 
 static void over(struct peer *peer, const char *address)
 {
@@ -78,7 +78,7 @@ static void over_abstract(struct peer *peer)
     over(peer, name);
 }
 
-/* ---- keys ------------------------------------------------------------------------------------------ */
+/* ---- keys ------------------------------------------------------------------------------------ */
 
 static void other_keys(struct peer *peer)
 {
@@ -92,7 +92,7 @@ static void other_keys(struct peer *peer)
     manager_end(peer, manager);
 }
 
-/* ---- Python's older servers --------------------------------------------------------------------- */
+/* ---- Python's older servers ------------------------------------------------------------------ */
 
 static void nested_auto_proxies(struct peer *peer)
 {
@@ -110,7 +110,7 @@ static void tasks(struct peer *peer)
     case_skip(peer, "a Pool of its server wants Python functions, which C has no way to name");
 }
 
-/* ---- kills -------------------------------------------------------------------------------------- */
+/* ---- kills ----------------------------------------------------------------------------------- */
 
 static int holder(void *arg)
 {
@@ -140,7 +140,7 @@ static void c_is_killed(struct peer *peer)
     peer_gives(peer, "end_server", MP_NONE, MP_NONE);
 }
 
-/* ---- ends ---------------------------------------------------------------------------------------------- */
+/* ---- ends ------------------------------------------------------------------------------------ */
 
 static void all_is_over(mp_manager *manager, mp_list *list)
 {
@@ -168,7 +168,7 @@ static void ends(struct peer *peer)
     }
 }
 
-/* ---- the table ----------------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 static const struct matrix_case cases[] = {
     {.name = "values", .with_manager = server_values},

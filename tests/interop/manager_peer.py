@@ -33,7 +33,7 @@ def version():
     return "%d.%d.%d" % sys.version_info[:3]
 
 
-# ---- a manager of the other side's, and one of this side's -----------------------------------------
+# ---- a manager of the other side's, and one of this side's ---------------------------------------
 
 def use(address, key):
     current_process().authkey = key
@@ -91,7 +91,7 @@ def ended():
     client_calls.ended(here["manager"], kept[0])
 
 
-# ---- a partner of the other side's ------------------------------------------------------------------
+# ---- a partner of the other side's ---------------------------------------------------------------
 
 def keep(result):
     kept.append(result)
@@ -215,7 +215,7 @@ def accept_proxy():
             connection.send(len(items))
 
 
-# ---- messages --------------------------------------------------------------------------------------
+# ---- messages ------------------------------------------------------------------------------------
 
 def receive(connection):
     """A message, or what went wrong with the proxies in it."""

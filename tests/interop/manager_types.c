@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- Maths ------------------------------------------------------------------------------------- */
+/* ---- Maths ----------------------------------------------------------------------------------- */
 
 struct maths {
     pthread_mutex_t mutex; /* calls come from several threads */
@@ -162,7 +162,7 @@ static const struct mp_managed_type maths_type = {
     .methods = maths_methods,
 };
 
-/* ---- the total, which all clients share ------------------------------------------------------- */
+/* ---- the total, which all clients share ------------------------------------------------------ */
 
 static struct {
     pthread_mutex_t mutex;
@@ -196,7 +196,7 @@ static const struct mp_managed_method total_methods[] = {
 
 static const struct mp_managed_type total_type = {.create = total_create, .methods = total_methods};
 
-/* ---- tasks --------------------------------------------------------------------------------------- */
+/* ---- tasks ----------------------------------------------------------------------------------- */
 
 /* apply gives (x,), map gives x. */
 static int task_square(mp_obj arg, mp_obj *result)

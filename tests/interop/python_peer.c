@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* ---- the process ------------------------------------------------------------------------------ */
+/* ---- the process ----------------------------------------------------------------------------- */
 
 static _Noreturn void become_python(const char *python, const char *script, mp_connection *there)
 {
@@ -67,7 +67,7 @@ void peer_kill(struct peer *peer)
     (void)group_ends(peer->pid);
 }
 
-/* ---- messages ---------------------------------------------------------------------------------- */
+/* ---- messages -------------------------------------------------------------------------------- */
 
 void peer_begin(struct peer *peer, const char *name, mp_obj args)
 {
@@ -97,7 +97,7 @@ mp_obj peer_ask_at(struct peer *peer, const char *name, mp_obj args, const char 
     return peer_answer_at(peer, name, file, line);
 }
 
-/* ---- objects ------------------------------------------------------------------------------------ */
+/* ---- objects --------------------------------------------------------------------------------- */
 
 static bool same_types(mp_obj a, mp_obj b)
 {
@@ -122,7 +122,7 @@ void obj_is_at(mp_obj got, mp_obj expected, const char *what, const char *file, 
     mp_obj_free(&got);
 }
 
-/* ---- calls --------------------------------------------------------------------------------------- */
+/* ---- calls ----------------------------------------------------------------------------------- */
 
 mp_proxy *proxy_make_at(mp_manager *manager, const char *type_id, mp_obj args, const char *file,
                         int line)

@@ -47,7 +47,7 @@ void server_own_types(struct peer *peer, mp_manager *manager)
     mp_proxy_destroy(maths);
 }
 
-/* ---- results ------------------------------------------------------------------------------------ */
+/* ---- results --------------------------------------------------------------------------------- */
 
 static void sender_refuses(mp_proxy *sender, const char *name, int code)
 {
@@ -94,7 +94,7 @@ void server_gives(struct peer *peer, mp_manager *manager)
     mp_proxy_destroy(sender);
 }
 
-/* ---- exceptions ------------------------------------------------------------------------------------- */
+/* ---- exceptions ------------------------------------------------------------------------------ */
 
 void server_raises(struct peer *peer, mp_manager *manager)
 {
@@ -144,7 +144,7 @@ void server_raises(struct peer *peer, mp_manager *manager)
     mp_proxy_destroy(sender);
 }
 
-/* ---- what the server itself objects to ------------------------------------------------------------- */
+/* ---- what the server itself objects to ------------------------------------------------------- */
 
 void server_refuses(struct peer *peer, mp_manager *manager)
 {
@@ -176,7 +176,7 @@ void server_refuses(struct peer *peer, mp_manager *manager)
     mp_proxy_destroy(proxy);
 }
 
-/* ---- references and children -------------------------------------------------------------------------- */
+/* ---- references and children ----------------------------------------------------------------- */
 
 void server_references(struct peer *peer, mp_manager *manager)
 {

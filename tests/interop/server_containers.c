@@ -194,7 +194,7 @@ void server_iterators(struct peer *peer, mp_manager *manager)
     mp_dict_destroy(dict);
 }
 
-/* ---- list ------------------------------------------------------------------------------------- */
+/* ---- list ------------------------------------------------------------------------------------ */
 
 static void list_is_read(mp_manager *manager)
 {
@@ -257,7 +257,7 @@ void server_list(struct peer *peer, mp_manager *manager)
     mp_list_destroy(list);
 }
 
-/* ---- set, Namespace, Value, Array ---------------------------------------------------------------- */
+/* ---- set, Namespace, Value, Array ------------------------------------------------------------ */
 
 void server_set(struct peer *peer, mp_manager *manager)
 {
@@ -318,7 +318,7 @@ void server_value(struct peer *peer, mp_manager *manager)
                     MP_EREMOTE);
 }
 
-/* ---- texts -------------------------------------------------------------------------------------------- */
+/* ---- texts ----------------------------------------------------------------------------------- */
 
 static void prints(mp_proxy *proxy, const char *expected)
 {

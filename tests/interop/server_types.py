@@ -95,10 +95,11 @@ class Server(SyncManager):
     pass
 
 
-SETS = ("__and__ __contains__ __iand__ __ior__ __isub__ __ixor__ __len__ __or__ __rand__ __ror__ "
-        "__rsub__ __rxor__ __sub__ __xor__ __ge__ __gt__ __le__ __lt__ __eq__ __ne__ add clear copy "
-        "difference difference_update discard intersection intersection_update isdisjoint issubset "
-        "issuperset pop remove symmetric_difference symmetric_difference_update union update")
+SETS = ("__and__ __contains__ __iand__ __ior__ __isub__ __ixor__ __len__ __or__ __rand__ "
+        "__ror__ __rsub__ __rxor__ __sub__ __xor__ __ge__ __gt__ __le__ __lt__ __eq__ __ne__ "
+        "add clear copy difference difference_update discard intersection intersection_update "
+        "isdisjoint issubset issuperset pop remove symmetric_difference "
+        "symmetric_difference_update union update")
 
 Server.register("Maths", Maths, method_to_typeid={"another": "Maths", "numbers": "Iterator"})
 Server.register("FewMaths", Maths, MathsProxy)

@@ -184,7 +184,7 @@ void together_locks(struct peer *peer, mp_manager *manager)
     lock_goes_round(peer, manager, "Condition", true);
 }
 
-/* ---- many at once ------------------------------------------------------------------------------ */
+/* ---- many at once ---------------------------------------------------------------------------- */
 
 enum { EACH = 100 };
 

@@ -13,7 +13,7 @@
 
 static const double hangs = 30;
 
-/* ---- proxies in proxies --------------------------------------------------------------------------- */
+/* ---- proxies in proxies ---------------------------------------------------------------------- */
 
 /* C stores a proxy; Python finds it there and uses it. */
 static void python_reads_nested(struct peer *peer, mp_manager *manager, mp_list *outer)
@@ -112,7 +112,7 @@ void together_nested_queue(struct peer *peer, mp_manager *manager)
     mp_dict_destroy(outer);
 }
 
-/* ---- proxies in messages ------------------------------------------------------------------------- */
+/* ---- proxies in messages --------------------------------------------------------------------- */
 
 static mp_connection *accept_python(mp_listener *listener)
 {
