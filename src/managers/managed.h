@@ -53,9 +53,8 @@ struct mp__method {
 };
 
 struct mp__type {
-    const char *name;  /* the typeid */
-    const char *proxy; /* the class of multiprocessing.managers: "DictProxy", "AutoProxy" */
-    size_t size;       /* of an object, which begins with mp__managed and is zeroed */
+    const char *name; /* the typeid */
+    size_t size;      /* of an object, which begins with mp__managed and is zeroed */
     /* Fills a zeroed object. NULL: no client creates it. After a failure it must be as if nothing
        had been done: `destroy` is not called. */
     int (*create)(struct mp__managed *self, struct mp__call *call);

@@ -315,7 +315,6 @@ static void array_destroy(struct mp__managed *self)
 
 const struct mp__type mp__type_array = {
     .name = "Array",
-    .proxy = "ArrayProxy",
     .size = sizeof(struct array),
     .create = array_create,
     .destroy = array_destroy,

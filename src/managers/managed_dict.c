@@ -462,7 +462,6 @@ static const struct mp__method methods[] = {
 
 const struct mp__type mp__type_dict = {
     .name = "dict",
-    .proxy = "DictProxy",
     .size = sizeof(struct dict),
     .create = dict_create,
     .destroy = dict_destroy,

@@ -92,7 +92,6 @@ static int iterator_print(struct mp__managed *self, struct mp__call *call)
 
 const struct mp__type mp__type_iterator = {
     .name = "Iterator",
-    .proxy = "IteratorProxy",
     .size = sizeof(struct iterator),
     .destroy = iterator_destroy,
     .print = iterator_print,

@@ -426,7 +426,6 @@ static const struct mp__method methods[] = {
 
 const struct mp__type mp__type_list = {
     .name = "list",
-    .proxy = "ListProxy",
     .size = sizeof(struct list),
     .create = list_create,
     .destroy = list_destroy,

@@ -186,7 +186,6 @@ static void namespace_destroy(struct mp__managed *self)
 
 const struct mp__type mp__type_namespace = {
     .name = "Namespace",
-    .proxy = "NamespaceProxy",
     .size = sizeof(struct namespace_),
     .create = namespace_create,
     .destroy = namespace_destroy,

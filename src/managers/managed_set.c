@@ -403,7 +403,6 @@ static const struct mp__method methods[] = {
 
 const struct mp__type mp__type_set = {
     .name = "set",
-    .proxy = "SetProxy",
     .size = sizeof(struct set),
     .create = set_create,
     .destroy = set_destroy,

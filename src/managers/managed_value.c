@@ -95,7 +95,6 @@ static void value_destroy(struct mp__managed *self)
 
 const struct mp__type mp__type_value = {
     .name = "Value",
-    .proxy = "ValueProxy",
     .size = sizeof(struct value),
     .create = value_create,
     .destroy = value_destroy,

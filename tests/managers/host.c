@@ -137,7 +137,7 @@ mp_obj host_proxy(struct mp__managed *object)
     proxy->items[MP__PROXY_ADDRESS] = MP("here");
     proxy->items[MP__PROXY_ID] = MP(proxy->id);
     proxy->items[MP__PROXY_MODULE] = MP("multiprocessing.managers");
-    proxy->items[MP__PROXY_CLASS] = MP(object->type->proxy);
+    proxy->items[MP__PROXY_CLASS] = MP("AutoProxy");
     return mp__obj_proxy(proxy->items);
 }
 

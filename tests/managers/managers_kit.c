@@ -158,7 +158,7 @@ void end_manager(mp_manager *m)
 
 void end_empty_manager(mp_manager *m)
 {
-    assert_objects(m, 0);
+    await_objects(m, 0);
     end_manager(m);
 }
 

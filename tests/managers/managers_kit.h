@@ -51,7 +51,8 @@ const char *managers_path(const char *name);
 
 mp_manager *new_manager(void);
 mp_manager *new_manager_at(const char *address);
-/* Shuts it down and gives it back; of `end_empty_manager` no object may be left before. */
+/* Shuts it down and gives it back; of `end_empty_manager` no object may be left, or but for a moment:
+ * children that ended may still count. */
 void end_manager(mp_manager *m);
 void end_empty_manager(mp_manager *m);
 

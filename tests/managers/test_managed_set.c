@@ -173,7 +173,7 @@ static void test_what_proxies_give_outlives_the_call(void **state)
     check_call(set, "update", MP_TUPLE(host_proxy(other)), "None");
     check_call(set, "copy", MP_NONE, "{'one', 'two', 'new'}");
     check_refusal(set, "__or__", MP_TUPLE(host_proxy(other)), MP_ETYPE,
-                  "unsupported operand type(s) for |: 'set' and 'SetProxy'");
+                  "unsupported operand type(s) for |: 'set' and 'AutoProxy'");
     host_destroy(other);
     host_destroy(set);
     check_nothing_left();

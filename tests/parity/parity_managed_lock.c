@@ -305,12 +305,15 @@ static void test_negative_timeouts(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        served_test("TestLock.test_lock (manager): not recursive, RuntimeError when free",
+        served_test("TestLock.test_lock, test_lock_context (manager): not recursive, RuntimeError "
+                    "when free",
                     test_lock),
         served_test("TestLock (manager): timeouts as in threading", test_lock_timeouts),
         served_test("TestLock.test_lock_locked_2processes (manager): anybody may release it",
                     test_lock_locked_2processes),
-        served_test("TestLock.test_rlock (manager): belongs to a thread of a process", test_rlock),
+        served_test(
+            "TestLock.test_rlock, test_rlock_context (manager): belongs to a thread of a process",
+            test_rlock),
         served_test("TestLock.test_rlock_locked_2processes (manager)",
                     test_rlock_locked_2processes),
         served_test("TestSemaphore.test_semaphore (manager): may exceed its first value",
