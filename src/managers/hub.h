@@ -33,6 +33,7 @@ struct mp__link {
     struct mp__link *of_next;
     bool is_orphan; /* of a thread that a fork did not copy */
     int fd;         /* -1: none, or closed by a fork */
+    struct mp__hope hope;
     unsigned char *buffer;
     size_t room;
 };

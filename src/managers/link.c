@@ -178,7 +178,7 @@ static int message_end(const unsigned char *p, size_t have, size_t *head, size_t
 /* The answer's bytes, in the buffer from *head to *end. Memory grows with what has come. */
 static int answer_receive(struct mp__link *link, size_t *head, size_t *end, mp__moment until)
 {
-    struct mp__stream stream = {link->fd, true};
+    struct mp__stream stream = {link->fd, true, &link->hope};
     int rc = room_make(link, ROOM_FIRST);
     size_t have = rc == 0 ? mp__stream_hope(&stream, link->buffer, link->room) : 0, got;
     while (rc == 0) {

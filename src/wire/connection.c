@@ -28,10 +28,10 @@ static int fault_of(const mp_connection *c)
     return c->magic != MP__CONNECTION_MAGIC ? MP_ETYPE : 0;
 }
 
-int mp__connection_enter(const mp_connection *c, enum mp__way way, struct mp__stream *stream)
+int mp__connection_enter(mp_connection *c, enum mp__way way, struct mp__stream *stream)
 {
     int rc = fault_of(c);
-    *stream = (struct mp__stream){-1, false};
+    *stream = (struct mp__stream){.fd = -1};
     if (rc != 0)
         return mp__fail(rc);
     /* relaxed: whoever closes while another thread is inside is outside the contract anyway */
@@ -42,7 +42,7 @@ int mp__connection_enter(const mp_connection *c, enum mp__way way, struct mp__st
         return mp__failf(MP_ESTATE, "this end of the connection receives nothing");
     if (way == MP__WAY_OUT && !atomic_load_explicit(&c->writable, memory_order_relaxed))
         return mp__failf(MP_ESTATE, "this end of the connection sends nothing");
-    *stream = (struct mp__stream){fd, c->is_socket};
+    *stream = (struct mp__stream){fd, c->is_socket, &c->hope};
     return 0;
 }
 
@@ -174,7 +174,7 @@ void mp__connection_end_input(mp_connection *c)
 int mp_connection_fileno(const mp_connection *c)
 {
     struct mp__stream stream;
-    int rc = mp__connection_enter(c, MP__WAY_NONE, &stream);
+    int rc = mp__connection_enter((mp_connection *)(uintptr_t)c, MP__WAY_NONE, &stream);
     return rc != 0 ? rc : stream.fd;
 }
 

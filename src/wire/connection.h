@@ -25,6 +25,7 @@ struct mp_connection {
     atomic_bool readable, writable;
     bool torn; /* a message was cut short by a failure: the other end can make no sense of more */
     size_t max_message;
+    struct mp__hope hope;   /* of who receives */
     struct mp__intake kept; /* taken from the stream, not received yet */
     pid_t keeper;           /* whose `kept` is: a child's copy is not the child's; 0: nothing */
 };
@@ -32,7 +33,7 @@ struct mp_connection {
 enum mp__way { MP__WAY_NONE, MP__WAY_IN, MP__WAY_OUT };
 
 /* 0 and the stream, if the connection is open and goes that way, else a code, already reported. */
-int mp__connection_enter(const mp_connection *c, enum mp__way way, struct mp__stream *stream);
+int mp__connection_enter(mp_connection *c, enum mp__way way, struct mp__stream *stream);
 
 /* Receives one whole message: into `small` if it has room, else into memory that is the caller's. */
 int mp__connection_take(mp_connection *c, unsigned char *small, size_t room, struct mp__intake *in);

@@ -12,10 +12,16 @@
 
 size_t mp__frame_head(unsigned char head[MP__FRAME_HEAD_MOST], uint64_t size);
 
+/* Whether it is worth while to look for messages before sleeping; see hope.c. Zeroed: it is. */
+struct mp__hope {
+    unsigned in_vain, skipped;
+};
+
 /* A descriptor, and how it is to be treated. */
 struct mp__stream {
     int fd;
     bool is_socket;
+    struct mp__hope *hope; /* of who receives there; NULL: this thread's */
 };
 
 /* Sends one message. *torn tells, after a failure, that a part of it has gone. */

@@ -60,7 +60,8 @@ static bool text_begins(struct text *text, const char *prefix, size_t n)
 static int message_send(const struct mp__handshake *h, const void *p, size_t n)
 {
     bool torn;
-    return mp__frame_send(&(struct mp__stream){h->fd, h->is_socket}, p, n, &torn);
+    return mp__frame_send(&(struct mp__stream){.fd = h->fd, .is_socket = h->is_socket}, p, n,
+                          &torn);
 }
 
 static int refused(struct mp__handshake *h, const char *why)
@@ -229,7 +230,7 @@ bool mp__handshake_is_proven(const struct mp__handshake *h)
 
 int mp__handshake_run(struct mp__handshake *h, mp__moment until)
 {
-    struct mp__stream stream = {h->fd, h->is_socket};
+    struct mp__stream stream = {.fd = h->fd, .is_socket = h->is_socket};
     for (;;) {
         int rc = mp__handshake_go(h);
         if (rc == MP_EOVERFLOW)

@@ -4,15 +4,16 @@
  *   To sleep and be woken costs 5 to 60 us, depending on how deep an idle processor sleeps here; a
  *   look costs a fraction of one. So a receiver looks again and again for about as long as being
  *   woken would take, which is never much worse than the better choice, and which keeps both sides
- *   of a conversation awake once it runs. Where that fails it soon stops: each thread has a
- *   credit, filled by a time that found something, halved by one that was spent for nothing.
- *   Without credit a wait hopes only now and then, ever more seldom, to find out whether the other
- *   side has become quick. On a machine with one processor nobody hopes.
+ *   of a conversation awake once it runs. Where that fails it soon stops: after seven times in a row
+ *   that were spent for nothing a receiver hopes only now and then, every 16th time to every 1024th,
+ *   to find out whether the other side has become quick. Each connection has an account of its own,
+ *   for one may lead to another processor and the next to this one. On a machine with one processor
+ *   nobody hopes.
  *   Where both sides have one processor the other can answer only while this one does not run: a
  *   message that came in a gap between two looks is none that looking was good for.
  *   Apart from the spinning for locks, whose waits are shorter and whose luck is another.
  *   A look at a socket is the attempt to read itself; a pipe can only be polled, and what a listener
- *   waits for too. Its callers come when they please: they have a credit of their own.
+ *   waits for too. Its callers come when they please: they have an account of their own.
  */
 #include "wire/frame.h"
 
@@ -23,38 +24,37 @@
 
 #define HOPE_SPAN ((int64_t)50000)
 #define SAME_PROCESSOR ((int64_t)1500) /* more than two looks take */
-#define CREDIT_FULL 64u
-#define PROBE_EVERY_FIRST 16u
-#define PROBE_EVERY_LAST 1024u
+#define IN_VAIN_MOST 7u
+#define PROBE_EVERY 16u
+#define PROBE_DOUBLINGS 6u
 
-struct hope {
-    unsigned credit, skipped, every;
-};
-
-/* Messages of one connection, and anything that a listener waits for. */
-static _Thread_local struct hope for_message = {CREDIT_FULL, 0, PROBE_EVERY_FIRST},
-                                 for_callers = {CREDIT_FULL, 0, PROBE_EVERY_FIRST};
+/* Of those who have none of their own: messages, and anything that a listener waits for. */
+static _Thread_local struct mp__hope for_message, for_callers;
 static atomic_int cpus;
 
-static bool may_hope(struct hope *hope)
+static bool is_time_to_probe(struct mp__hope *hope)
+{
+    unsigned more = hope->in_vain - IN_VAIN_MOST;
+    unsigned every = more < PROBE_DOUBLINGS ? PROBE_EVERY << more : PROBE_EVERY << PROBE_DOUBLINGS;
+    return ++hope->skipped % every == 0;
+}
+
+static bool may_hope(struct mp__hope *hope)
 {
     int n = atomic_load_explicit(&cpus, memory_order_relaxed); /* a cache of one number */
     if (n == 0) {
         n = mp__cpus_online();
         atomic_store_explicit(&cpus, n, memory_order_relaxed);
     }
-    return n > 1 && (hope->credit > 0 || ++hope->skipped % hope->every == 0);
+    return n > 1 && (hope->in_vain < IN_VAIN_MOST || is_time_to_probe(hope));
 }
 
-static void hope_ended(struct hope *hope, bool fulfilled)
+static void hope_ended(struct mp__hope *hope, bool fulfilled)
 {
-    if (fulfilled) {
-        *hope = (struct hope){CREDIT_FULL, 0, PROBE_EVERY_FIRST};
-        return;
-    }
-    if (hope->credit == 0 && hope->every < PROBE_EVERY_LAST)
-        hope->every *= 2;
-    hope->credit /= 2;
+    if (fulfilled)
+        *hope = (struct mp__hope){0};
+    else if (hope->in_vain < IN_VAIN_MOST + PROBE_DOUBLINGS)
+        hope->in_vain++;
 }
 
 /* True when there is something, the end or a failure included, for a blocking call to find. */
@@ -69,8 +69,9 @@ static bool look(const struct mp__stream *stream, void *p, size_t n, size_t *got
 
 size_t mp__stream_hope(const struct mp__stream *stream, void *p, size_t n)
 {
+    struct mp__hope *hope = stream->hope != NULL ? stream->hope : &for_message;
     size_t got = 0;
-    if (!may_hope(&for_message))
+    if (!may_hope(hope))
         return 0;
     if (look(stream, p, n, &got)) /* there already: that says nothing of hoping */
         return got;
@@ -82,7 +83,7 @@ size_t mp__stream_hope(const struct mp__stream *stream, void *p, size_t n)
         fulfilled = look(stream, p, n, &got);
         now = mp__now();
     } while (!fulfilled && now < end);
-    hope_ended(&for_message, fulfilled && now - before_last < SAME_PROCESSOR);
+    hope_ended(hope, fulfilled && now - before_last < SAME_PROCESSOR);
     return got;
 }
 
