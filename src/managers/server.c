@@ -364,16 +364,31 @@ static mp__moment round_end(const struct mp__server *server)
     return server->door_again != 0 && server->door_again < until ? server->door_again : until;
 }
 
+struct round {
+    struct mp__server *server;
+    struct mp__event events[BATCH];
+    int n;
+};
+
+static bool round_look(void *arg)
+{
+    struct round *round = arg;
+    round->n = mp__watch_wait(&round->server->watch, round->events, BATCH, 0);
+    return round->n != 0;
+}
+
 int mp__server_run(struct mp__server *server)
 {
-    struct mp__event events[BATCH];
+    struct round round = {.server = server};
+    struct mp__hope hope = {0};
     mp__log(MP_LOG_INFO, "manager serving at '%s'", server->host.address.text);
     while (!server->stopping) {
-        int n = mp__watch_wait(&server->watch, events, BATCH, round_end(server));
-        if (n < 0)
-            return n;
-        for (int i = 0; i < n; i++)
-            event_serve(server, &events[i]);
+        if (!mp__hope_for(&hope, round_look, &round))
+            round.n = mp__watch_wait(&server->watch, round.events, BATCH, round_end(server));
+        if (round.n < 0)
+            return round.n;
+        for (int i = 0; i < round.n; i++)
+            event_serve(server, &round.events[i]);
         due_do(server);
     }
     return 0;

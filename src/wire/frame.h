@@ -16,6 +16,8 @@ size_t mp__frame_head(unsigned char head[MP__FRAME_HEAD_MOST], uint64_t size);
 struct mp__hope {
     unsigned in_vain, skipped;
 };
+/* Looks for a while, if that pays; whether a look found something. */
+bool mp__hope_for(struct mp__hope *hope, bool (*look)(void *arg), void *arg);
 
 /* A descriptor, and how it is to be treated. */
 struct mp__stream {

@@ -57,47 +57,61 @@ static void hope_ended(struct mp__hope *hope, bool fulfilled)
         hope->in_vain++;
 }
 
-/* True when there is something, the end or a failure included, for a blocking call to find. */
-static bool look(const struct mp__stream *stream, void *p, size_t n, size_t *got)
+bool mp__hope_for(struct mp__hope *hope, bool (*look)(void *arg), void *arg)
 {
-    if (!stream->is_socket)
-        return poll(&(struct pollfd){.fd = stream->fd, .events = POLLIN}, 1, 0) != 0;
-    ssize_t some = recv(stream->fd, p, n, MSG_DONTWAIT);
-    *got = some > 0 ? (size_t)some : 0;
-    return some >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
-}
-
-size_t mp__stream_hope(const struct mp__stream *stream, void *p, size_t n)
-{
-    struct mp__hope *hope = stream->hope != NULL ? stream->hope : &for_message;
-    size_t got = 0;
     if (!may_hope(hope))
-        return 0;
-    if (look(stream, p, n, &got)) /* there already: that says nothing of hoping */
-        return got;
+        return false;
+    if (look(arg)) /* there already: that says nothing of hoping */
+        return true;
     mp__moment now = mp__now(), end = now + HOPE_SPAN, last = now, before_last;
     bool fulfilled;
     do {
         before_last = last;
         last = now;
-        fulfilled = look(stream, p, n, &got);
+        fulfilled = look(arg);
         now = mp__now();
     } while (!fulfilled && now < end);
     hope_ended(hope, fulfilled && now - before_last < SAME_PROCESSOR);
-    return got;
+    return fulfilled;
+}
+
+struct reading {
+    const struct mp__stream *stream;
+    void *p;
+    size_t n, got;
+};
+
+/* True when there is something, the end or a failure included, for a blocking call to find. */
+static bool reading_look(void *arg)
+{
+    struct reading *r = arg;
+    if (!r->stream->is_socket)
+        return poll(&(struct pollfd){.fd = r->stream->fd, .events = POLLIN}, 1, 0) != 0;
+    ssize_t some = recv(r->stream->fd, r->p, r->n, MSG_DONTWAIT);
+    r->got = some > 0 ? (size_t)some : 0;
+    return some >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
+}
+
+size_t mp__stream_hope(const struct mp__stream *stream, void *p, size_t n)
+{
+    struct reading reading = {stream, p, n, 0};
+    mp__hope_for(stream->hope != NULL ? stream->hope : &for_message, reading_look, &reading);
+    return reading.got;
+}
+
+struct polling {
+    struct pollfd *polled;
+    size_t n;
+};
+
+static bool polling_look(void *arg)
+{
+    struct polling *polling = arg;
+    return poll(polling->polled, (nfds_t)polling->n, 0) != 0;
 }
 
 bool mp__poll_hope(struct pollfd *polled, size_t n)
 {
-    if (!may_hope(&for_callers))
-        return false;
-    if (poll(polled, (nfds_t)n, 0) != 0)
-        return true;
-    mp__moment end = mp__now() + HOPE_SPAN;
-    bool fulfilled;
-    do
-        fulfilled = poll(polled, (nfds_t)n, 0) != 0;
-    while (!fulfilled && mp__now() < end);
-    hope_ended(&for_callers, fulfilled);
-    return fulfilled;
+    struct polling polling = {polled, n};
+    return mp__hope_for(&for_callers, polling_look, &polling);
 }
