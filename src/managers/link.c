@@ -190,6 +190,8 @@ static int answer_receive(struct mp__link *link, size_t *head, size_t *end, mp__
         if (rc == 0)
             rc = some_receive(link, link->buffer + have, link->room - have, until, &got);
         have += rc == 0 ? got : 0;
+        if (rc == 0 && link->hub->address.any.sa_family == AF_INET)
+            mp__fd_acknowledge(link->fd);
     }
     return rc == 0 && have > *end ? MP_EOVERFLOW : rc;
 }

@@ -504,6 +504,11 @@ static void in_drop(struct mp__client *client, size_t n)
     }
 }
 
+static bool is_tcp(const struct mp__server *server)
+{
+    return server->host.address.any.sa_family == AF_INET;
+}
+
 void mp__client_feed(struct mp__client *client, const unsigned char *bytes, size_t n)
 {
     if (client->in_have == 0) {
@@ -515,6 +520,8 @@ void mp__client_feed(struct mp__client *client, const unsigned char *bytes, size
         mp__client_end(client);
     if (client->in_have > 0 && !client->is_gone)
         in_drop(client, messages_run(client, client->in, client->in_have));
+    if (client->in_have > 0 && !client->is_gone && is_tcp(client->server))
+        mp__fd_acknowledge(client->fd);
 }
 
 /* Reads a part of what is there; how much, 0: no more now, or never. */

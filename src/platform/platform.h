@@ -94,6 +94,9 @@ int mp__fd_raise_pair(int fd[2]);
 int mp__pipe_open(int fd[2]);
 
 int mp__fd_unblock(int fd); /* sets O_NONBLOCK */
+/* Of a TCP connection, where the system can: what has come is acknowledged now. A sender that writes
+   twice in a row, as Python does, waits for that with the second write, 40 ms if nobody asks. */
+void mp__fd_acknowledge(int fd);
 
 /* The process at the other end of a socket of this machine; 0: not told. */
 pid_t mp__peer_pid(int fd);

@@ -207,8 +207,10 @@ int mp__handshake_go(struct mp__handshake *h)
 {
     for (;;) {
         enum move move = moves[h->part][h->step];
-        if (move == DONE)
+        if (move == DONE) {
+            mp__fd_acknowledge(h->fd); /* a first message may follow the last word of this */
             return 1;
+        }
         int rc = move == ASK ? 1 : message_await(h);
         if (rc != 1)
             return rc;
