@@ -191,7 +191,7 @@ static void stop(struct mp__client *client, const mp_obj *args)
     (void)args;
     mp__log(MP_LOG_DEBUG, "manager received shutdown message");
     done(client);
-    client->server->stopping = true;
+    atomic_store(&client->server->stopping, true);
 }
 
 static void dummy(struct mp__client *client, const mp_obj *args)

@@ -65,8 +65,8 @@ static void news(int signal_number)
 {
     int error = errno;
     if (signal_number == SIGTERM)
-        serving->stopping = true;
-    serving->next_look = 0; /* the parent may have ended */
+        atomic_store(&serving->stopping, true);
+    atomic_store(&serving->has_news, true);
     mp__server_wake(serving);
     errno = error;
 }

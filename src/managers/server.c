@@ -339,6 +339,8 @@ static void due_do(struct mp__server *server)
     mp__waits_expire(server);
     while (server->goes_on)
         clients_go_on(server);
+    if (atomic_exchange(&server->has_news, false))
+        server->next_look = 0;
     if (mp__now() >= server->next_look) {
         bool all = mp__now() >= server->next_look_at_all;
         mp__holders_look(server, all);
@@ -346,7 +348,8 @@ static void due_do(struct mp__server *server)
             server->next_look_at_all = mp__moment_in(LOOK);
         server->look_pause = server->look_pause < LOOK / 2 ? 2 * server->look_pause : LOOK;
         server->next_look = mp__moment_in(server->look_pause);
-        server->stopping |= server->parent != 0 && getppid() != server->parent;
+        if (server->parent != 0 && getppid() != server->parent)
+            atomic_store(&server->stopping, true);
     }
     if (server->door_again != 0 &&
         (server->strangers < STRANGERS_MOST || mp__moment_passed(server->door_again)))
@@ -382,7 +385,7 @@ int mp__server_run(struct mp__server *server)
     struct round round = {.server = server};
     struct mp__hope hope = {0};
     mp__log(MP_LOG_INFO, "manager serving at '%s'", server->host.address.text);
-    while (!server->stopping) {
+    while (!atomic_load(&server->stopping)) {
         if (!mp__hope_for(&hope, round_look, &round))
             round.n = mp__watch_wait(&server->watch, round.events, BATCH, round_end(server));
         if (round.n < 0)

@@ -30,6 +30,7 @@
 
 #include <mp/managers.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 /* ---- the objects (host.c) ----------------------------------------------------------------- */
 
@@ -157,7 +158,8 @@ struct mp__server {
     int64_t look_pause; /* until the one after */
     mp__moment next_look_at_all;
     mp__moment door_again; /* it is not watched until then; 0: it is */
-    bool stopping;
+    atomic_bool stopping,
+        has_news; /* these two by signal handlers too: the parent may have ended */
     bool goes_on; /* a call was answered whose connection had sent more already */
     pid_t parent; /* 0: the program itself serves */
     int wake[2];
