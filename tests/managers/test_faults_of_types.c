@@ -243,7 +243,7 @@ static void test_a_result_outlives_the_proxy_of_its_pool(void **state)
 
 /* ---- forks beside starts --------------------------------------------------------------------- */
 
-enum { FORKS = 300 };
+enum { FORKS = 1500 };
 
 struct beside {
     mp_list *list;
