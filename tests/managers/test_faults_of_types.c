@@ -233,6 +233,8 @@ static void test_a_result_outlives_the_proxy_of_its_pool(void **state)
     mp_proxy *pool = new_proxy(m, "Pool", MP_TUPLE(1));
     mp_proxy *result = call_proxy(pool, "apply_async", MP_TUPLE("square_when_told", MP_TUPLE(7)));
     mp_proxy_destroy(pool);
+    assert_raises(result, "wait", MP_TUPLE(0.5), 0); /* ends early if the Pool ends it */
+    check(!call_bool(result, "ready", MP_NONE));
     pipe_tell(&go_on, 'g');
     check(call_int(result, "get", MP_NONE) == 49);
     mp_proxy_destroy(result);
