@@ -110,7 +110,7 @@ typedef struct mp_managed_method {
 /** A type of the user's own. */
 typedef struct mp_managed_type {
     int (*create)(void **self, mp_obj args, mp_obj kwargs); /**< NULL: no client creates it */
-    void (*destroy)(void *self); /**< may be NULL; not run for what is left when a server ends */
+    void (*destroy)(void *self); /**< may be NULL; mp_manager_create's server leaves out the last */
     int (*repr)(void *self, mp_obj *text); /**< what str(proxy) gives; may be NULL */
     const mp_managed_method *methods;      /**< ends with a name of NULL */
 } mp_managed_type;
