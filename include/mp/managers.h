@@ -37,8 +37,9 @@
  * BoundedSemaphore are free to whoever acquires next (MP_RECOVERED from mp_proxy_call), and may
  * still be released by somebody else, as after an ordinary end; it waits no more, and a barrier it
  * waited in is broken; an item that was on its way to it may be lost, what it had received and not
- * done counts as done. Of a client that is neither libmp's nor on this machine only the end of a
- * connection shows, not that of the process. CPython's server frees nothing. Of the server: every call
+ * done counts as done. Of a client of Python's that comes by TCP, or where the system does not tell
+ * who comes (the portable form), only the end of a connection shows, not that of the process.
+ * CPython's server frees nothing. Of the server: every call
  * answers MP_EDIED; socket and folder are removed.
  */
 #ifndef MP_MANAGERS_H

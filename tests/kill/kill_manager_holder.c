@@ -170,6 +170,10 @@ static void test_a_process_of_this_machine_is_seen_to_die(void **state)
 {
     (void)state;
     struct raw_hold hold = {.address = mp_manager_address(manager), .type_id = "Lock"};
+#ifdef MP_PORTABLE
+    print_message("nobody tells whose connection it is\n");
+    skip();
+#endif
     pipe_open(&hold.ready);
     raw_holder_dies(&hold, true);
     hold.child = kill_shared(sizeof *hold.child);
