@@ -239,10 +239,7 @@ static void python_is_killed(struct peer *peer, mp_manager *manager)
 static void kills(struct peer *peer, mp_manager *manager)
 {
     c_is_killed(peer, manager);
-#ifdef MP_PORTABLE
-    case_skip(peer,
-              "nobody tells whose connection it is: a dead client of Python's keeps its Locks");
-#else
+#ifndef MP_PORTABLE /* there nobody tells whose connection it is */
     python_is_killed(peer, manager);
 #endif
 }
