@@ -38,7 +38,7 @@ static void stranger_refuse(struct mp__client *client)
     mp__client_end(client);
 }
 
-void mp__client_shake(struct mp__client *client)
+void mp__client_shake(struct mp__client *client, bool has_ended)
 {
     int rc = mp__handshake_go(client->handshake);
     if (rc == 0)
@@ -57,7 +57,7 @@ void mp__client_shake(struct mp__client *client)
     client->server->strangers--;
     if (client->pid > 0)
         client->holder = mp__holder_of_pid(client->server, client->pid);
-    mp__client_read(client, false); /* it may be here already */
+    mp__client_read(client, has_ended); /* it may be here already */
 }
 
 /* ---- answers -------------------------------------------------------------------------------- */

@@ -264,7 +264,7 @@ static void door_answer(struct mp__server *server)
         struct mp__client *client = fd >= 0 ? mp__client_new(server, fd) : NULL;
         pthread_mutex_unlock(&fds_lock);
         if (client != NULL) {
-            mp__client_shake(client);
+            mp__client_shake(client, false);
             continue;
         }
         if (fd >= 0)
@@ -297,7 +297,7 @@ static void client_serve(struct mp__client *client, unsigned what)
     if (client->is_gone)
         return;
     if (client->phase == MP__PHASE_SHAKING) {
-        mp__client_shake(client);
+        mp__client_shake(client, (what & MP__WATCH_END) != 0);
     } else if (client->out_size > 0) {
         if (what & MP__WATCH_END)
             mp__client_end(client);

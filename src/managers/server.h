@@ -185,7 +185,7 @@ void mp__client_end(struct mp__client *client);   /* it is freed later in this r
 void mp__client_watch(struct mp__client *client); /* for what it now needs */
 
 /* serve.c: requests and answers */
-void mp__client_shake(struct mp__client *client);
+void mp__client_shake(struct mp__client *client, bool has_ended);
 /* `has_ended`: the other side sends no more. */
 void mp__client_read(struct mp__client *client, bool has_ended);
 void mp__client_flush(struct mp__client *client);
