@@ -20,9 +20,10 @@
  * MP_EEMPTY, queue.Full MP_EFULL, ValueError MP_EINVAL, TypeError MP_ETYPE, AttributeError
  * MP_EATTR, RuntimeError and AssertionError MP_ESTATE, OverflowError MP_EOVERFLOW,
  * BrokenBarrierError MP_EBROKEN, EOFError and StopIteration MP_EEOF, TimeoutError MP_ETIMEOUT, an
- * OSError with an errno -errno, any other MP_EREMOTE; codes of a libmp server's own types and of a
- * managed Pool's tasks (MP_ETASK, MP_EDIED, ...) as they are; as does what the server itself objects to (RemoteError):
- * unknown type or method, an object that is gone. mp_error_detail has the text of the other side.
+ * OSError with an errno -errno, any other MP_EREMOTE, and so what the server itself objects to
+ * (RemoteError): unknown type or method, an object that is gone. Codes of registered types and of a
+ * managed Pool's tasks (MP_ETASK, MP_EDIED, ...) come from libmp's server as they are.
+ * mp_error_detail has the text of the other side.
  * Besides, every call answers MP_EDIED with a detail if the server ended or the connection broke,
  * MP_ECLOSED after shutdown by this process, MP_EINVAL for NULL where it needs something, MP_ETYPE
  * for what is no such object, MP_EPICKLE, MP_ETYPE and MP_EOVERFLOW for values that cannot be
@@ -39,8 +40,8 @@
  * waited in is broken; an item that was on its way to it may be lost, what it had received and not
  * done counts as done. Of a client of Python's that comes by TCP, or where the system does not tell
  * who comes (the portable form), only the end of a connection shows, not that of the process.
- * CPython's server frees nothing. Of the server: every call
- * answers MP_EDIED; socket and folder are removed.
+ * CPython's server frees nothing. Of the server: every call answers MP_EDIED; socket and folder are
+ * removed by its creator's shutdown, or when the last process of the tree has ended.
  */
 #ifndef MP_MANAGERS_H
 #define MP_MANAGERS_H
@@ -158,7 +159,8 @@ MP_API const char *mp_manager_address(mp_manager *manager);
 /**
  * End the server, and wait for its end.
  * Python: BaseManager.shutdown()
- * Waits up to twice the shutdown timeout; a server that does not leave is terminated, then killed.
+ * Waits up to three times the shutdown timeout: for an answer, for the server to leave, and for one
+ * that was terminated; then it is killed.
  * Proxies remain, and answer MP_ECLOSED. In a process that did not create it: ends nothing.
  * Returns 0, the second time too; MP_ESTATE (AttributeError) for a manager that was connected.
  */
@@ -285,7 +287,8 @@ MP_API const char *mp_proxy_typeid(mp_proxy *proxy);
 /**
  * Drop the proxy and its reference; the managed object goes with the last one.
  * Python: the last reference goes
- * Waits for the server's answer, for a second at most. In a forked child it drops the child's own.
+ * Waits a second at most, and for no answer of libmp's server. What is not taken in that time goes
+ * with a later call, or when this process ends. In a forked child it drops the child's own.
  * NULL is fine. Not for what mp_dict_proxy and its fellows give.
  */
 MP_API void mp_proxy_destroy(mp_proxy *proxy);

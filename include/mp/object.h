@@ -157,7 +157,7 @@ MP_API void mp_obj_free(mp_obj *o);
  * Python: a == b
  * So 1, 1.0 and True are equal, a list and a tuple are not, nor are NaN and NaN. The order in
  * dicts and sets does not matter; the pairs and items of large ones are looked up by hash.
- * Handles equal themselves only, proxies those of the same object.
+ * Handles equal themselves only, proxies those of the same object, if their methods are the same.
  */
 MP_API bool mp_obj_equal(mp_obj a, mp_obj b);
 
@@ -234,9 +234,8 @@ MP_API char *mp_obj_repr(mp_obj o);
  * `protocol` is 2 to 5, or negative for the newest. The caller frees *buf with free().
  * Returns 0; MP_EINVAL (ValueError) for NULL or another protocol; MP_EOVERFLOW (OverflowError)
  * for an int above INT64_MAX; MP_ETYPE (TypeError) for a key or set item that Python cannot hash;
- * MP_EPICKLE (PicklingError) for a str that is no UTF-8, a tree too deep, a handle, and in protocols
- * below 4 a proxy;
- * -ENOMEM (MemoryError).
+ * MP_EPICKLE (PicklingError) for a str that is no UTF-8, a tree too deep, a handle, and below
+ * protocol 4 a proxy; -ENOMEM (MemoryError).
  */
 MP_API int mp_obj_dumps(mp_obj o, int protocol, void **buf, size_t *n);
 

@@ -105,7 +105,7 @@ void mp__hubs_unlock(void);
 /* link.c. Opens a connection and authenticates; listed as the hub's before that. */
 int mp__link_open(struct mp__link *link, mp__moment until);
 void mp__link_close(struct mp__link *link);
-/* Sends a request and receives the answer, a pair, which the caller owns; `once` is the time for it.
+/* Sends a request and receives the answer, a pair, which the caller owns.
    After a failure that leaves the two out of step the link is closed. */
 int mp__link_ask(struct mp__link *link, const mp_obj request[4], mp_obj *answer, mp__moment until);
 int mp__link_tell(struct mp__link *link, const mp_obj request[4]); /* no answer, no waiting */

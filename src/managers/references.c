@@ -6,7 +6,8 @@
  *   A forked child has those that its parent lent it, if both sides are libmp's, and asks for the
  *   others when it begins its own session.
  *   Giving one back waits for no answer: a message is sent if the session is free and its socket
- *   takes it, else the id waits for the next one. Only with many waiting is the server given time, once.
+ *   takes it, else the id waits for the next one. Only with many waiting is the server given time,
+ *   once.
  */
 #include "managers/hub.h"
 
