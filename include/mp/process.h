@@ -206,7 +206,8 @@ MP_API int mp_process_set_daemon(mp_process *process, bool daemonic);
 /**
  * Give a descriptor that becomes readable when the child has ended, for poll or select.
  * Python: Process.sentinel
- * Does not wait. It is the object's: never read or close it; close and destroy do.
+ * Does not wait. It is the object's: never read or close it; close and destroy do. On a system
+ * without pidfd it is readable too once the child executes another program; mp_wait is not misled.
  * Returns the descriptor; MP_ESTATE (ValueError) before start and by a process that did not start
  * the child; -EMFILE, -ENFILE (OSError); -ENOSYS on Linux before 5.3; -EBADF on a system without
  * pidfd if the program has closed it.

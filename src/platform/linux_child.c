@@ -62,6 +62,8 @@ static bool child_is_waitable(pid_t pid)
     return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
 
+const bool mp__child_sentinels_are_exact = true;
+
 int mp__child_prepare(struct mp__child *child)
 {
     *child = (struct mp__child){.pid = 0, .sentinel = -1, .child_side = -1};

@@ -192,6 +192,9 @@ void mp__child_inside(struct mp__child *child); /* in the child itself */
 void mp__child_forget(struct mp__child *child); /* closes what it opened */
 /* Readable once it ended, or a code. An `ended` one has been reaped: its number may be another's. */
 int mp__child_sentinel(struct mp__child *child, bool ended);
+/* False: one is readable early if the child executes another program, and late if the application
+   forked by itself while the child ran. */
+extern const bool mp__child_sentinels_are_exact;
 /* Returns early at any time; a copy of the child will do, nothing is opened. */
 void mp__child_await(const struct mp__child *child, mp__moment until);
 

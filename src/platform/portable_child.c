@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+const bool mp__child_sentinels_are_exact = false;
+
 int mp__child_prepare(struct mp__child *child)
 {
     *child = (struct mp__child){.pid = 0, .sentinel = -1, .child_side = -1};

@@ -110,7 +110,8 @@ struct mp__killed {
 
 /* reap.c: under the lock; true if the child has ended. */
 bool mp__process_reap(mp_process *p, struct mp__killed *killed);
-int mp__process_sentinel(mp_process *p); /* a descriptor or a code; without the lock */
+int mp__process_sentinel(mp_process *p);  /* a descriptor or a code; without the lock */
+int mp__process_has_ended(mp_process *p); /* 1, 0 or a code; without the lock */
 void mp__children_reap(struct mp__registry *registry, struct mp__killed *killed);
 void mp__killed_bury(const struct mp__killed *killed); /* without the lock */
 void mp__process_wait_register(void);                  /* process_wait.c */

@@ -1,4 +1,4 @@
-/* What mp_wait needs to know of a process: its sentinel. */
+/* What mp_wait needs to know of a process: its sentinel, or where that may err, its end itself. */
 #include "process/process.h"
 #include "wire/wire.h"
 
@@ -8,9 +8,15 @@ static int sentinel_of(const mp_waitable *item, int *fd)
     return *fd < 0 ? *fd : 0;
 }
 
-static const struct mp__wait_class process_class = {.descriptor = sentinel_of};
+static int has_ended(const mp_waitable *item)
+{
+    return mp__process_has_ended(item->process);
+}
+
+static const struct mp__wait_class by_sentinel = {.descriptor = sentinel_of};
+static const struct mp__wait_class by_asking = {.ready = has_ended};
 
 void mp__process_wait_register(void)
 {
-    mp__wait_register(MP_WAIT_PROCESS, &process_class);
+    mp__wait_register(MP_WAIT_PROCESS, mp__child_sentinels_are_exact ? &by_sentinel : &by_asking);
 }

@@ -182,6 +182,12 @@ int mp__process_sentinel(mp_process *p)
     return fd;
 }
 
+int mp__process_has_ended(mp_process *p)
+{
+    int rc = mp__process_verdict(p, MP__CALL_SENTINEL);
+    return rc != 0 ? rc : child_ended(p);
+}
+
 int mp_process_sentinel(mp_process *p)
 {
     int fd = mp__process_sentinel(p);

@@ -4,6 +4,7 @@
 #include "base/base.h"
 
 #include <errno.h>
+#include <mp/connection.h>
 #include <mp/sharedctypes.h>
 #include <poll.h>
 #include <pthread.h>
@@ -275,6 +276,40 @@ static void test_sentinels_are_ready_one_by_one(void **state)
         check(finish_process(all[i]) == -SIGKILL);
 }
 
+struct cat {
+    int in[2], out[2];
+};
+
+static int become_cat(void *arg)
+{
+    struct cat *cat = arg;
+    (void)dup2(cat->in[0], STDIN_FILENO);
+    (void)dup2(cat->out[1], STDOUT_FILENO);
+    (void)close(cat->in[0]);
+    (void)close(cat->in[1]);
+    (void)close(cat->out[0]);
+    (void)close(cat->out[1]);
+    return execl("/bin/cat", "cat", (char *)NULL);
+}
+
+static void test_a_child_that_is_another_program_has_not_ended(void **state)
+{
+    (void)state;
+    struct cat cat;
+    char c = 'x';
+    check(pipe(cat.in) == 0 && pipe(cat.out) == 0);
+    mp_process *p = start_process(become_cat, &cat);
+    check(write(cat.in[1], &c, 1) == 1 && read(cat.out[0], &c, 1) == 1); /* it runs */
+    mp_waitable item = MP_WAITABLE(p);
+    assert_mp_result(mp_wait(&item, 1, 0), 0);
+    assert_mp_result(mp_wait(&item, 1, 0.05), 0);
+    assert_mp_result(mp_process_is_alive(p), 1);
+    check(close(cat.in[1]) == 0);
+    assert_mp_result(mp_wait(&item, 1, MP_FOREVER), 1);
+    check(item.ready && finish_process(p) == 0);
+    check(close(cat.in[0]) == 0 && close(cat.out[0]) == 0 && close(cat.out[1]) == 0);
+}
+
 static void test_a_sentinel_asked_for_after_the_end_is_ready(void **state)
 {
     (void)state;
@@ -403,6 +438,8 @@ int main(void)
         support_test("sentinel: they are ready one by one", test_sentinels_are_ready_one_by_one),
         support_test("sentinel: one asked for after the end is ready",
                      test_a_sentinel_asked_for_after_the_end_is_ready),
+        support_test("wait: a child that is another program has not ended",
+                     test_a_child_that_is_another_program_has_not_ended),
         support_test("reap: a handler that reaps everything loses no code",
                      test_a_handler_that_reaps_everything_loses_no_code),
         support_test("reap: the program's own waits take no code away",
