@@ -35,7 +35,7 @@ function(install_moved build)
     endforeach()
 endfunction()
 
-# What is above 0.1, say, is not compatible with it, and neither is what is below.
+# A 0.1 serves who asks for 0.1, not who asks for more or for 0.0: versions differ in their ABI.
 function(check_versions)
     string(REPLACE "." ";" parts ${VERSION})
     list(GET parts 0 major)
@@ -44,9 +44,13 @@ function(check_versions)
     math(EXPR next_major "${major} + 1")
     math(EXPR next_minor "${minor} + 1")
     math(EXPR next_patch "${patch} + 1")
+    set(refused ${major}.${minor}.${next_patch} ${major}.${next_minor} ${next_major}.0)
+    if(minor GREATER 0)
+        math(EXPR last_minor "${minor} - 1")
+        list(APPEND refused ${major}.${last_minor})
+    endif()
     configure(${consumer}/versions ${here}/build -DCMAKE_PREFIX_PATH=${prefix}
-        "-DFOUND=${major}.${minor};${VERSION}"
-        "-DREFUSED=${major}.${minor}.${next_patch};${major}.${next_minor};${next_major}.0")
+        "-DFOUND=${major}.${minor};${VERSION}" "-DREFUSED=${refused}")
 endfunction()
 
 # The examples, outside their tree, against what is installed; judged as those of the tree are.

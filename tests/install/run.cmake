@@ -1,4 +1,8 @@
 # What the scripts of this folder share: commands that have to succeed, and the consumer's output.
+
+# The ABI may change with each minor version until 1.0.
+string(REGEX REPLACE "^(0\\.[0-9]+|[0-9]+)\\..*" "\\1" SOVERSION ${VERSION})
+
 function(run)
     execute_process(COMMAND ${ARGN} RESULT_VARIABLE result
                     OUTPUT_VARIABLE output ERROR_VARIABLE output)
