@@ -44,13 +44,13 @@ function(check_versions)
     math(EXPR next_major "${major} + 1")
     math(EXPR next_minor "${minor} + 1")
     math(EXPR next_patch "${patch} + 1")
-    set(refused ${major}.${minor}.${next_patch} ${major}.${next_minor} ${next_major}.0)
+    set(refused "${major}.${minor}.${next_patch} ${major}.${next_minor} ${next_major}.0")
     if(minor GREATER 0)
         math(EXPR last_minor "${minor} - 1")
-        list(APPEND refused ${major}.${last_minor})
+        string(APPEND refused " ${major}.${last_minor}")
     endif()
     configure(${consumer}/versions ${here}/build -DCMAKE_PREFIX_PATH=${prefix}
-        "-DFOUND=${major}.${minor};${VERSION}" "-DREFUSED=${refused}")
+        "-DFOUND=${major}.${minor} ${VERSION}" "-DREFUSED=${refused}")
 endfunction()
 
 # The examples, outside their tree, against what is installed; judged as those of the tree are.
