@@ -63,7 +63,8 @@ function(check_examples)
             message(FATAL_ERROR "${source} includes what is not installed: ${quoted}")
         endif()
     endforeach()
-    configure_and_build(${here}/examples ${here}/build -DCMAKE_PREFIX_PATH=${prefix})
+    configure(${here}/examples ${here}/build -DCMAKE_PREFIX_PATH=${prefix})
+    run(${CMAKE_COMMAND} --build ${here}/build -j2)
 
     execute_process(COMMAND python3 -c "import multiprocessing.shared_memory"
                     RESULT_VARIABLE no_python OUTPUT_QUIET ERROR_QUIET)
