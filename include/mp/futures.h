@@ -23,9 +23,9 @@
  *     mp_executor *executor;
  *     mp_future *future;
  *     mp_obj result;
- *     MP_CHECK(mp_executor_create(&executor, 4, NULL));
- *     MP_CHECK(mp_executor_submit(executor, square, MP(5), &future));
- *     MP_CHECK(mp_future_result(future, &result, MP_FOREVER));
+ *     MP_CHECK(mp_executor_create(&executor, 4, NULL));               // ProcessPoolExecutor(4)
+ *     MP_CHECK(mp_executor_submit(executor, square, MP(5), &future)); // executor.submit(square, 5)
+ *     MP_CHECK(mp_future_result(future, &result, MP_FOREVER));        // future.result()
  *     mp_obj_free(&result);
  *     mp_future_destroy(future);
  *     mp_executor_destroy(executor);
@@ -35,12 +35,21 @@ typedef struct mp_executor mp_executor;
 /** One task's result to be, mirroring Python's Future; outlives its executor. */
 typedef struct mp_future mp_future;
 
-/** Futures in the order in which they get done, mirroring what as_completed() gives. */
+/**
+ * Futures in the order in which they get done, mirroring what as_completed() gives.
+ *
+ *     mp_completion *completion;
+ *     mp_future *done;
+ *     MP_CHECK(mp_as_completed(futures, 2, &completion, MP_FOREVER));
+ *     while (MP_CHECK(mp_completion_next(completion, &done)) == 1) // for done in as_completed(fs):
+ *         MP_CHECK(mp_future_result(done, NULL, MP_NOWAIT));
+ *     mp_completion_destroy(completion);
+ */
 typedef struct mp_completion mp_completion;
 
 /** All zero: as Python's ProcessPoolExecutor(). */
 typedef struct mp_executor_options {
-    mp_initializer *initializer;
+    mp_initializer *initializer;  /**< NULL: none */
     void *initarg;                /**< as it is when the executor is made */
     unsigned max_tasks_per_child; /**< tasks after which a worker is replaced; 0: never */
 } mp_executor_options;
@@ -68,10 +77,10 @@ MP_API int mp_executor_create(mp_executor **out, int max_workers,
 /**
  * Hand in a task.
  * Python: Executor.submit(fn, arg)
- * Does not wait. `arg` has been encoded when it returns. *out is the caller's, to be given back with
- * mp_future_destroy; NULL: nobody wants it.
- * Returns 0; MP_ESTATE (RuntimeError) after shutdown; MP_EBROKENPOOL (BrokenProcessPool); MP_EPICKLE,
- * MP_EOVERFLOW, MP_ETYPE for an `arg` that cannot be encoded; -ENOMEM.
+ * Does not wait. `arg` has been encoded when it returns. *out is the caller's, to be given back
+ * with mp_future_destroy; NULL: nobody wants it.
+ * Returns 0; MP_ESTATE (RuntimeError) after shutdown; MP_EBROKENPOOL (BrokenProcessPool);
+ * MP_EPICKLE, MP_EOVERFLOW, MP_ETYPE for an `arg` that cannot be encoded; -ENOMEM.
  */
 MP_API int mp_executor_submit(mp_executor *executor, mp_task *task, mp_obj arg, mp_future **out);
 
@@ -93,8 +102,8 @@ MP_API int mp_executor_map(mp_executor *executor, mp_task *task, mp_obj iterable
  * Hand in no more; what was handed in runs.
  * Python: Executor.shutdown(wait=True, *, cancel_futures=False)
  * Waits for its end if `wait`; else the program's exit does. May be called again.
- * Returns 0; MP_ESTATE in another process, or if it should wait on the helper thread; having waited,
- * MP_EBROKENPOOL (BrokenProcessPool) if it broke or its supervisor died.
+ * Returns 0; MP_ESTATE in another process, or if it should wait on the helper thread; having
+ * waited, MP_EBROKENPOOL (BrokenProcessPool) if it broke or its supervisor died.
  * \param cancel_futures what has not begun is cancelled
  */
 MP_API int mp_executor_shutdown(mp_executor *executor, bool wait, bool cancel_futures);
@@ -113,8 +122,8 @@ MP_API int mp_executor_kill_workers(mp_executor *executor);
 /**
  * Shut down, wait, and free the executor.
  * Python: Executor.__exit__
- * Waits for all that was handed in, but in one of the executor's own callbacks it does not: the helper
- * thread sees to the rest. Futures stay usable until their own destroy. NULL is fine.
+ * Waits for all that was handed in, but in one of the executor's own callbacks it does not: the
+ * helper thread sees to the rest. Futures stay usable until their own destroy. NULL is fine.
  */
 MP_API void mp_executor_destroy(mp_executor *executor);
 
@@ -158,9 +167,9 @@ MP_API int mp_future_cancel(mp_future *future);
 /**
  * Have a function called when it is done.
  * Python: Future.add_done_callback(fn)
- * Called once: now, if it is done and the functions added before have been called, else on the helper
- * thread, in the order they were added; the future is done for everybody by then. It may be destroyed
- * before: fn still runs.
+ * Called once: now, if it is done and the functions added before have been called, else on the
+ * helper thread, in the order they were added; the future is done for everybody by then. It may be
+ * destroyed before: fn still runs.
  * Returns 0; MP_ESTATE in another process; -ENOMEM, -EAGAIN (no thread).
  */
 MP_API int mp_future_add_done_callback(mp_future *future, void (*fn)(mp_future *, void *),
@@ -206,6 +215,7 @@ MP_END_DECLS
  * Run the block that follows, then shut the executor down and wait.
  * Python: with executor:
  * However the block is left: its end, break, return, goto. It still has to be destroyed.
+ *
  *     MP_WITH_EXECUTOR(executor) { MP_CHECK(mp_executor_submit(executor, task, arg, &future)); }
  */
 #define MP_WITH_EXECUTOR(x) MP_WITH_(executor, x, MP_CAT_(mp_guard_, __COUNTER__))

@@ -67,10 +67,25 @@ typedef struct mp_manager mp_manager;
 /** A proxy of a managed dict, mirroring Python's DictProxy. */
 typedef struct mp_dict mp_dict;
 
-/** A proxy of a managed list, mirroring Python's ListProxy. Indices may be negative. */
+/**
+ * A proxy of a managed list, mirroring Python's ListProxy. Indices may be negative.
+ *
+ *     mp_list *list;
+ *     MP_CHECK(mp_manager_list(manager, MP_LIST(3, 1), &list)); // manager.list([3, 1])
+ *     MP_CHECK(mp_list_append(list, MP(2)));                    // list.append(2)
+ *     MP_CHECK(mp_list_sort(list, false));                      // list.sort()
+ *     mp_list_destroy(list);
+ */
 typedef struct mp_list mp_list;
 
-/** A proxy of a managed Namespace, mirroring Python's NamespaceProxy. */
+/**
+ * A proxy of a managed Namespace, mirroring Python's NamespaceProxy.
+ *
+ *     mp_namespace *shared;
+ *     MP_CHECK(mp_manager_namespace(manager, MP_NONE, &shared)); // manager.Namespace()
+ *     MP_CHECK(mp_namespace_set(shared, "x", MP(10)));           // shared.x = 10
+ *     mp_namespace_destroy(shared);
+ */
 typedef struct mp_namespace mp_namespace;
 
 /**
@@ -88,10 +103,10 @@ typedef struct mp_proxy mp_proxy;
 typedef struct mp_manager_options {
     const char *address; /**< as mp_listener_create takes it; NULL: a socket in a new folder */
     const void *authkey; /**< NULL: this process's, see mp_process_authkey */
-    size_t authkey_len;
+    size_t authkey_len;  /**< bytes */
     mp_initializer *initializer; /**< runs in the server first; anything but 0: no manager */
-    void *initarg;
-    double shutdown_timeout; /**< seconds until a server that is to end is killed; 0: 1.0 */
+    void *initarg;               /**< what it is given */
+    double shutdown_timeout;     /**< seconds until a server that is to end is killed; 0: 1.0 */
 } mp_manager_options;
 
 /**
@@ -104,8 +119,8 @@ typedef int mp_managed_call(void *self, mp_obj args, mp_obj kwargs, mp_obj *resu
 
 /** A method, and with `result_typeid` the type of which its result is made, to be a proxy. */
 typedef struct mp_managed_method {
-    const char *name;
-    mp_managed_call *call;
+    const char *name;          /**< what a proxy calls it by */
+    mp_managed_call *call;     /**< what runs in the server */
     const char *result_typeid; /**< NULL: by value. Else its create gets (result,) */
 } mp_managed_method;
 
@@ -478,6 +493,7 @@ MP_END_DECLS
  * Python: with manager:
  * However the block is left: its end, break, return, goto. The manager still has to be destroyed.
  * Of one that was shut down before, the program ends as MP_CHECK ends it.
+ *
  *     MP_WITH_MANAGER(manager) { MP_CHECK(mp_manager_dict(manager, MP_NONE, &dict)); }
  */
 #define MP_WITH_MANAGER(x) MP_WITH_(manager, x, MP_CAT_(mp_guard_, __COUNTER__))

@@ -15,8 +15,8 @@
  * by assignment is a view too. Its str and bytes are followed by a NUL that `len` does not count.
  *
  *     mp_obj o;
- *     MP_CHECK(mp_obj_loads(&o, bytes, size));
- *     const mp_obj *name = mp_obj_lookup(o, MP("name"));
+ *     MP_CHECK(mp_obj_loads(&o, bytes, size));           // o = pickle.loads(bytes)
+ *     const mp_obj *name = mp_obj_lookup(o, MP("name")); // name = o.get("name")
  *     if (name != NULL)
  *         mp_obj_println(*name, stdout);
  *     mp_obj_free(&o);
@@ -59,10 +59,10 @@ typedef enum mp_type {
 
 /** An object; read it freely, make it by the functions and macros below. */
 typedef struct mp_obj {
-    uint8_t type;  /**< an mp_type */
-    uint8_t owned; /**< 1 in the root of an owned tree, else 0 */
-    uint8_t reserved[6];
-    size_t len; /**< bytes of a str or bytes, items of a container, pairs of a dict */
+    uint8_t type;        /**< an mp_type */
+    uint8_t owned;       /**< 1 in the root of an owned tree, else 0 */
+    uint8_t reserved[6]; /**< not used */
+    size_t len;          /**< bytes of a str or bytes, items of a container, pairs of a dict */
     union {
         bool b;
         int64_t i;
@@ -204,7 +204,9 @@ MP_API int mp_obj_as_bool(mp_obj o, bool *b);
  * y const void ** and size_t *, O mp_obj * (a view). Pointers may be NULL. All is checked before
  * anything is written; what is pointed to belongs to `o`. A str for `s` ends with a NUL if `o` is
  * owned or was made of a string literal, not if mp_obj_strn made it.
- *     mp_obj_unpack(args, "sd", &name, &seconds)
+ *
+ *     MP_CHECK(mp_obj_unpack(args, "sd", &name, &seconds)); // name, seconds = args
+ *
  * Returns 0; MP_EINVAL (ValueError) if the number differs, the format is wrong or a str for `s`
  * holds a NUL; MP_ETYPE (TypeError); MP_EOVERFLOW (OverflowError).
  */
@@ -288,7 +290,7 @@ MP_END_DECLS
 #define MP_EMPTY_DICT mp_obj_dict(NULL, 0)
 #define MP_EMPTY_SET mp_obj_set(NULL, 0)
 
-/** An int, or for one that int64_t cannot hold, an object that no encoder takes. */
+/* An int, or for one that int64_t cannot hold, an object that no encoder takes. */
 static inline mp_obj mp_obj_uint_(uint64_t u)
 {
     mp_obj o = mp_obj_int((int64_t)u);

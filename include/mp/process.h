@@ -20,7 +20,7 @@
  *
  *     static int greet(void *name) { return printf("Hello %s\n", (char *)name) < 0; }
  *
- *     mp_process *p;
+ *     mp_process *p; // p = Process(target=greet, args=("Bob",))
  *     MP_CHECK(mp_process_create(&p, greet, "Bob", sizeof "Bob", NULL));
  *     MP_CHECK(mp_process_start(p));
  *     MP_CHECK(mp_process_join(p, MP_FOREVER));

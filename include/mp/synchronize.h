@@ -39,8 +39,8 @@
  * teller, use an Event or a Semaphore: a Lock of the ended is free.
  *
  *     mp_lock *lock;
- *     MP_CHECK(mp_lock_create(&lock));
- *     MP_WITH_LOCK(lock) {
+ *     MP_CHECK(mp_lock_create(&lock));             // lock = Lock()
+ *     MP_WITH_LOCK(lock) {                         // with lock:
  *         counter->value++;
  *     }
  *     mp_lock_destroy(lock);
@@ -53,8 +53,8 @@ typedef struct mp_lock mp_lock;
  * while its process lives on keeps what it held, as in Python.
  *
  *     mp_rlock *rlock;
- *     MP_CHECK(mp_rlock_create(&rlock));
- *     MP_WITH_RLOCK(rlock) {
+ *     MP_CHECK(mp_rlock_create(&rlock));           // rlock = RLock()
+ *     MP_WITH_RLOCK(rlock) {                       // with rlock:
  *         append_under_the_same_lock(rlock);
  *     }
  *     mp_rlock_destroy(rlock);
@@ -67,9 +67,9 @@ typedef struct mp_rlock mp_rlock;
  * `reclaim` says that units are held: then they come back, with MP_RECOVERED.
  *
  *     mp_semaphore *items;
- *     MP_CHECK(mp_semaphore_create(&items, 0, NULL));
- *     mp_semaphore_release(items);                 // in the producer
- *     mp_semaphore_acquire(items, MP_FOREVER);     // in the consumer
+ *     MP_CHECK(mp_semaphore_create(&items, 0, NULL)); // items = Semaphore(0)
+ *     MP_CHECK(mp_semaphore_release(items));          // in the producer
+ *     MP_CHECK(mp_semaphore_acquire(items, MP_FOREVER)); // in the consumer
  *     mp_semaphore_destroy(items);
  */
 typedef struct mp_semaphore mp_semaphore;
@@ -79,8 +79,8 @@ typedef struct mp_semaphore mp_semaphore;
  * The value never exceeds the start value; a place held by a process that ended is free again.
  *
  *     mp_bounded_semaphore *places;
- *     MP_CHECK(mp_bounded_semaphore_create(&places, 3));
- *     MP_WITH_BOUNDED_SEMAPHORE(places) {
+ *     MP_CHECK(mp_bounded_semaphore_create(&places, 3)); // places = BoundedSemaphore(3)
+ *     MP_WITH_BOUNDED_SEMAPHORE(places) {                // with places:
  *         use_one_of_three();
  *     }
  *     mp_bounded_semaphore_destroy(places);
@@ -93,11 +93,11 @@ typedef struct mp_bounded_semaphore mp_bounded_semaphore;
  * goes to the next that waited at the time.
  *
  *     MP_WITH_CONDITION(c) {                       // who waits
- *         mp_condition_wait_for(c, is_ready, state, MP_FOREVER);
+ *         MP_CHECK(mp_condition_wait_for(c, is_ready, state, MP_FOREVER));
  *     }
  *     MP_WITH_CONDITION(c) {                       // who makes the change
  *         state->ready = 1;
- *         mp_condition_notify_all(c);
+ *         MP_CHECK(mp_condition_notify_all(c));
  *     }
  */
 typedef struct mp_condition mp_condition;
@@ -108,9 +108,9 @@ typedef struct mp_condition mp_condition;
  * process that dies takes nothing of the flag along.
  *
  *     mp_event *go;
- *     MP_CHECK(mp_event_create(&go));
- *     mp_event_wait(go, MP_FOREVER);               // in the children
- *     mp_event_set(go);                            // in the parent
+ *     MP_CHECK(mp_event_create(&go));              // go = Event()
+ *     MP_CHECK(mp_event_wait(go, MP_FOREVER));     // in the children: go.wait()
+ *     MP_CHECK(mp_event_set(go));                  // in the parent: go.set()
  *     mp_event_destroy(go);
  */
 typedef struct mp_event mp_event;
@@ -121,8 +121,8 @@ typedef struct mp_event mp_event;
  * arriving is missed only by a timeout.
  *
  *     mp_barrier *start;
- *     MP_CHECK(mp_barrier_create(&start, 2, NULL, NULL, MP_FOREVER));
- *     int index = MP_CHECK(mp_barrier_wait(start, MP_FOREVER));    (in each of the two)
+ *     MP_CHECK(mp_barrier_create(&start, 2, NULL, NULL, MP_FOREVER)); // start = Barrier(2)
+ *     int index = MP_CHECK(mp_barrier_wait(start, MP_FOREVER));       // in each of the two
  *     mp_barrier_destroy(start);
  */
 typedef struct mp_barrier mp_barrier;
