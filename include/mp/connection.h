@@ -346,7 +346,11 @@ MP_API int mp_listener_fileno(mp_listener *listener);
  */
 MP_API int mp_listener_close(mp_listener *listener);
 
-/** Close the listener if it is open, and give the object back; NULL is fine. */
+/**
+ * Close the listener if it is open, and give the object back; NULL is fine.
+ * Python: the last reference goes
+ * Does not wait. What was accepted stays open. In a forked child it leaves the socket's file.
+ */
 MP_API void mp_listener_destroy(mp_listener *listener);
 
 /**

@@ -84,7 +84,14 @@ MP_API int mp_executor_create(mp_executor **out, int max_workers,
  */
 MP_API int mp_executor_submit(mp_executor *executor, mp_task *task, mp_obj arg, mp_future **out);
 
-/** The same with a limit of time, retries or callbacks. As mp_pool_apply_async. */
+/**
+ * Hand in a task with a limit of time, retries or callbacks.
+ * Python: has no such thing
+ * As mp_executor_submit, with the options of mp_pool_apply_async.
+ * Returns as mp_executor_submit; MP_EINVAL (ValueError) for a negative or NaN task_timeout; -EAGAIN
+ * (no thread).
+ * \param options may be NULL
+ */
 MP_API int mp_executor_submit_with(mp_executor *executor, mp_task *task, mp_obj arg,
                                    mp_future **out, const mp_task_options *options);
 

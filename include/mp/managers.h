@@ -16,6 +16,7 @@
  * that is stored in a managed object keeps what it stands for alive, as long as it is stored.
  *
  * CALLS through proxies wait for the server's answer, and for the object where the method does.
+ * They return 0 if nothing else is said, or a code.
  * What the method raised comes as its code: KeyError MP_EKEY, IndexError MP_EINDEX, queue.Empty
  * MP_EEMPTY, queue.Full MP_EFULL, ValueError MP_EINVAL, TypeError MP_ETYPE, AttributeError
  * MP_EATTR, RuntimeError and AssertionError MP_ESTATE, OverflowError MP_EOVERFLOW,
@@ -202,7 +203,11 @@ MP_API int mp_manager_number_of_objects(mp_manager *manager);
  */
 MP_API mp_process *mp_manager_process(mp_manager *manager);
 
-/** Shut down what was created here, and give the object back. Proxies remain. NULL is fine. */
+/**
+ * Shut down what was created here, and give the object back; NULL is fine.
+ * Python: the last reference goes
+ * Waits as mp_manager_shutdown. Proxies remain.
+ */
 MP_API void mp_manager_destroy(mp_manager *manager);
 
 /**
@@ -277,7 +282,9 @@ MP_API int mp_proxy_call(mp_proxy *proxy, const char *method, mp_obj args, mp_ob
 /**
  * Get a copy of the whole object.
  * Python: proxy._getvalue()
- * The caller owns *out. MP_EPICKLE for one that has no value, such as a Lock.
+ * The caller owns *out.
+ * Returns 0; MP_EPICKLE (PicklingError) for one that has no value, such as a Lock; or a code of
+ * the list above.
  */
 MP_API int mp_proxy_getvalue(mp_proxy *proxy, mp_obj *out);
 
@@ -291,8 +298,8 @@ MP_API int mp_proxy_print(mp_proxy *proxy, FILE *out);
 /**
  * Describe the proxy itself: <ListProxy object, typeid 'list' at 0x7f0012345678>.
  * Python: repr(proxy)
- * Asks nobody. Writes as snprintf, at most n bytes with the NUL, and returns the whole length
- * without it; or a code.
+ * Asks nobody. Writes as snprintf, at most n bytes with the NUL.
+ * Returns the whole length without the NUL, or a code.
  */
 MP_API int mp_proxy_repr(mp_proxy *proxy, char *buf, size_t n);
 
@@ -326,12 +333,20 @@ MP_API mp_obj mp_obj_proxy(mp_proxy *proxy);
  */
 MP_API int mp_proxy_from(mp_obj object, mp_proxy **out);
 
-/** As mp_proxy_from; MP_ETYPE (TypeError) if it stands for no dict, list or Namespace. */
+/**
+ * Make a proxy of an object that stands for a dict, a list or a Namespace.
+ * Python: unpickling does it
+ * As mp_proxy_from; MP_ETYPE (TypeError) also if it stands for something else.
+ */
 MP_API int mp_dict_from(mp_obj object, mp_dict **out);
 MP_API int mp_list_from(mp_obj object, mp_list **out);           /**< see mp_dict_from */
 MP_API int mp_namespace_from(mp_obj object, mp_namespace **out); /**< see mp_dict_from */
 
-/** Give the proxy inside: the dict's, list's or namespace's, not to be destroyed. */
+/**
+ * Give the proxy inside: the dict's, list's or namespace's, not to be destroyed.
+ * Python: the dict itself
+ * For mp_proxy_call and its fellows. Borrowed, valid until destroy.
+ */
 MP_API mp_proxy *mp_dict_proxy(mp_dict *dict);
 MP_API mp_proxy *mp_list_proxy(mp_list *list);                 /**< see mp_dict_proxy */
 MP_API mp_proxy *mp_namespace_proxy(mp_namespace *namespace_); /**< see mp_dict_proxy */
@@ -397,7 +412,7 @@ MP_API int mp_dict_println(mp_dict *dict, FILE *out);
 /** Describe the proxy, as mp_proxy_repr. Python: repr(dict) */
 MP_API int mp_dict_repr(mp_dict *dict, char *buf, size_t n);
 
-/** As mp_proxy_destroy. */
+/** As mp_proxy_destroy. Python: the last reference goes. */
 MP_API void mp_dict_destroy(mp_dict *dict);
 
 /* ---- list ---------------------------------------------------------------------------------- */
@@ -469,7 +484,7 @@ MP_API int mp_list_println(mp_list *list, FILE *out);
 /** Describe the proxy, as mp_proxy_repr. Python: repr(list) */
 MP_API int mp_list_repr(mp_list *list, char *buf, size_t n);
 
-/** As mp_proxy_destroy. */
+/** As mp_proxy_destroy. Python: the last reference goes. */
 MP_API void mp_list_destroy(mp_list *list);
 
 /* ---- Namespace ----------------------------------------------------------------------------- */
@@ -483,7 +498,7 @@ MP_API int mp_namespace_set(mp_namespace *namespace_, const char *name, mp_obj v
 /** Delete an attribute. Python: del namespace.name. MP_EATTR (AttributeError). */
 MP_API int mp_namespace_del(mp_namespace *namespace_, const char *name);
 
-/** As mp_proxy_destroy. */
+/** As mp_proxy_destroy. Python: the last reference goes. */
 MP_API void mp_namespace_destroy(mp_namespace *namespace_);
 
 MP_END_DECLS

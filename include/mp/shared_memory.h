@@ -114,7 +114,10 @@ MP_API int mp_shared_memory_unlink(mp_shared_memory *memory);
  */
 MP_API int mp_shared_memory_track(mp_shared_memory *memory, bool track);
 
-/** Close the block if it is open, and give the object back; the name stays. NULL is fine. */
+/**
+ * Close the block if it is open, and give the object back; the name stays. NULL is fine.
+ * Python: the last reference goes
+ */
 MP_API void mp_shared_memory_destroy(mp_shared_memory *memory);
 
 /**
@@ -182,7 +185,7 @@ MP_API int mp_shareable_list_close(mp_shareable_list *list);
 /** As mp_shared_memory_unlink. Python: list.shm.unlink() */
 MP_API int mp_shareable_list_unlink(mp_shareable_list *list);
 
-/** As mp_shared_memory_destroy. */
+/** As mp_shared_memory_destroy. Python: the last reference goes. */
 MP_API void mp_shareable_list_destroy(mp_shareable_list *list);
 
 MP_END_DECLS

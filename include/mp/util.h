@@ -45,7 +45,7 @@ MP_API int mp_log_set(int level, mp_log_sink *sink, void *arg);
 /**
  * Say something in the log, as printf.
  * Python: multiprocessing.get_logger().log(level, format, ...)
- * Does not wait. Lines below the level of the log, and those beyond 4 KiB, are cut or dropped.
+ * Does not wait. A line below the level of the log is dropped, what one has beyond 4 KiB is cut.
  */
 MP_API void mp_log(int level, const char *format, ...) MP_PRINTF(2, 3);
 
