@@ -47,7 +47,7 @@ typedef struct mp_future mp_future;
  */
 typedef struct mp_completion mp_completion;
 
-/** All zero: as Python's ProcessPoolExecutor(). */
+/** Options of mp_executor_create; all zero: as Python's ProcessPoolExecutor(). */
 typedef struct mp_executor_options {
     mp_initializer *initializer;  /**< NULL: none */
     void *initarg;                /**< as it is when the executor is made */
@@ -123,7 +123,7 @@ MP_API int mp_executor_shutdown(mp_executor *executor, bool wait, bool cancel_fu
  */
 MP_API int mp_executor_terminate_workers(mp_executor *executor);
 
-/** The same with SIGKILL. Python: Executor.kill_workers() */
+/** As mp_executor_terminate_workers, with SIGKILL. Python: Executor.kill_workers() */
 MP_API int mp_executor_kill_workers(mp_executor *executor);
 
 /**
@@ -147,24 +147,24 @@ MP_API void mp_executor_destroy(mp_executor *executor);
 MP_API int mp_future_result(mp_future *future, mp_obj *out, double timeout);
 
 /**
- * Wait for the end, and ask how it went.
+ * Wait for the end of a task, and ask how it went.
  * Python: Future.exception(timeout=None)
  * *code is 0, or what mp_future_result returns; mp_error_detail and mp_error_code tell more.
  * Returns 0; MP_ETIMEOUT (TimeoutError); MP_ECANCELLED (CancelledError); MP_ESTATE.
  */
 MP_API int mp_future_exception(mp_future *future, int *code, double timeout);
 
-/** Ask whether it has ended or was cancelled. Python: Future.done() */
+/** Ask whether a task has ended or was cancelled. Python: Future.done() */
 MP_API bool mp_future_done(mp_future *future);
 
-/** Ask whether a worker runs it now. Python: Future.running() */
+/** Ask whether a worker runs the task now. Python: Future.running() */
 MP_API bool mp_future_running(mp_future *future);
 
-/** Ask whether it was cancelled. Python: Future.cancelled() */
+/** Ask whether a task was cancelled. Python: Future.cancelled() */
 MP_API bool mp_future_cancelled(mp_future *future);
 
 /**
- * Cancel it, if no worker has begun.
+ * Cancel a task, if no worker has begun.
  * Python: Future.cancel()
  * Functions that wait for its end run in this call.
  * Returns 1: it is cancelled, now or before; 0: it runs or has ended; MP_ESTATE in another process.
@@ -172,7 +172,7 @@ MP_API bool mp_future_cancelled(mp_future *future);
 MP_API int mp_future_cancel(mp_future *future);
 
 /**
- * Have a function called when it is done.
+ * Have a function called when a future is done.
  * Python: Future.add_done_callback(fn)
  * Called once: now, if it is done and the functions added before have been called, else on the
  * helper thread, in the order they were added; the future is done for everybody by then. It may be
@@ -182,7 +182,7 @@ MP_API int mp_future_cancel(mp_future *future);
 MP_API int mp_future_add_done_callback(mp_future *future, void (*fn)(mp_future *, void *),
                                        void *arg);
 
-/** Give it back; the task goes on, and the callbacks run. Python: del future. NULL is fine. */
+/** Give a future back; its task goes on, callbacks run. Python: del future. NULL is fine. */
 MP_API void mp_future_destroy(mp_future *future);
 
 /**
@@ -205,7 +205,7 @@ MP_API int mp_futures_wait(mp_future *const *fs, size_t n, mp_return_when return
 MP_API int mp_as_completed(mp_future *const *fs, size_t n, mp_completion **out, double timeout);
 
 /**
- * Wait for the next one.
+ * Wait for the next future that gets done.
  * Python: next(iterator)
  * *out is one of fs, borrowed.
  * Returns 1; 0 at the end (StopIteration); MP_ETIMEOUT (TimeoutError), with "2 (of 4) futures

@@ -111,10 +111,12 @@ typedef struct mp_manager_options {
 } mp_manager_options;
 
 /**
- * A method of a managed type: 0 and *result (None at first, an owned object is freed by the
- * library), or a code, which the caller gets as it is, a Python client as the exception that
- * mp_error_exception names, with mp_error_detail() as its text. `args` is a tuple, `kwargs` a dict,
- * both borrowed. Several threads may be inside at the same time, with the same `self` too.
+ * A method of a managed type.
+ * `args` is a tuple, `kwargs` a dict, both borrowed. Several threads may be inside at the same
+ * time, with the same `self` too.
+ * Returns 0 and *result, which is None at first, and freed by the library if it is owned; or a
+ * code, which the caller gets as it is, a Python client as the exception that mp_error_exception
+ * names, with mp_error_detail() as its text.
  */
 typedef int mp_managed_call(void *self, mp_obj args, mp_obj kwargs, mp_obj *result);
 
@@ -220,12 +222,14 @@ MP_API void mp_manager_destroy(mp_manager *manager);
 MP_API int mp_manager_register(const char *type_id, const mp_managed_type *type);
 
 /**
- * Register a task under a name, by which a managed Pool knows it: clients pass "name" where Python
- * passes a function, and one of Python's that has this name, with or without its module's in front,
- * will do.
+ * Register a task under a name, by which a managed Pool knows it.
  * Python: has no need of it
- * As mp_manager_register. mp_proxy_call(pool, "apply", MP_TUPLE("square", MP_TUPLE(7)), ...) calls
- * the task with (7,); map and its fellows call it with each item.
+ * Clients pass "name" where Python passes a function, and one of Python's that has this name, with
+ * or without its module's in front, will do. As mp_manager_register.
+ *
+ *     mp_proxy_call(pool_proxy, "apply", MP_TUPLE("square", MP_TUPLE(7)), MP_NONE, &result);
+ *
+ * This calls the task with (7,); map and its fellows call it with each item.
  * Returns 0; MP_EINVAL; -ENOMEM.
  */
 MP_API int mp_manager_register_task(const char *name, mp_task *task);
@@ -248,11 +252,11 @@ MP_API int mp_manager_list(mp_manager *manager, mp_obj initial, mp_list **out);
 MP_API int mp_manager_namespace(mp_manager *manager, mp_obj initial, mp_namespace **out);
 
 /**
- * Create a managed object of any type: "Array", "Barrier", "BoundedSemaphore", "Condition", "dict",
- * "Event", "JoinableQueue", "list", "Lock", "Namespace", "Pool", "Queue", "RLock", "Semaphore",
- * "set", "Value", what was registered, and what a server of Python's has.
+ * Create a managed object of any type.
  * Python: manager.<type_id>(*args, **kwargs)
- * The caller owns *out.
+ * The types are "Array", "Barrier", "BoundedSemaphore", "Condition", "dict", "Event",
+ * "JoinableQueue", "list", "Lock", "Namespace", "Pool", "Queue", "RLock", "Semaphore", "set",
+ * "Value", what was registered, and what a server of Python's has. The caller owns *out.
  * Returns 0; MP_EREMOTE (RemoteError) for a type the server does not know, and whatever its
  * constructor raises; or a code of the list above.
  * \param args a tuple, or None
@@ -303,7 +307,7 @@ MP_API int mp_proxy_print(mp_proxy *proxy, FILE *out);
  */
 MP_API int mp_proxy_repr(mp_proxy *proxy, char *buf, size_t n);
 
-/** Name the type of what it stands for. Python: proxy._token.typeid. Valid until destroy. */
+/** Name the type of what a proxy stands for. Python: proxy._token.typeid. Valid until destroy. */
 MP_API const char *mp_proxy_typeid(mp_proxy *proxy);
 
 /**
@@ -339,8 +343,8 @@ MP_API int mp_proxy_from(mp_obj object, mp_proxy **out);
  * As mp_proxy_from; MP_ETYPE (TypeError) also if it stands for something else.
  */
 MP_API int mp_dict_from(mp_obj object, mp_dict **out);
-MP_API int mp_list_from(mp_obj object, mp_list **out);           /**< see mp_dict_from */
-MP_API int mp_namespace_from(mp_obj object, mp_namespace **out); /**< see mp_dict_from */
+MP_API int mp_list_from(mp_obj object, mp_list **out);           /**< as mp_dict_from */
+MP_API int mp_namespace_from(mp_obj object, mp_namespace **out); /**< as mp_dict_from */
 
 /**
  * Give the proxy inside: the dict's, list's or namespace's, not to be destroyed.
@@ -348,8 +352,8 @@ MP_API int mp_namespace_from(mp_obj object, mp_namespace **out); /**< see mp_dic
  * For mp_proxy_call and its fellows. Borrowed, valid until destroy.
  */
 MP_API mp_proxy *mp_dict_proxy(mp_dict *dict);
-MP_API mp_proxy *mp_list_proxy(mp_list *list);                 /**< see mp_dict_proxy */
-MP_API mp_proxy *mp_namespace_proxy(mp_namespace *namespace_); /**< see mp_dict_proxy */
+MP_API mp_proxy *mp_list_proxy(mp_list *list);                 /**< as mp_dict_proxy */
+MP_API mp_proxy *mp_namespace_proxy(mp_namespace *namespace_); /**< as mp_dict_proxy */
 
 /* ---- dict ---------------------------------------------------------------------------------- */
 
@@ -385,7 +389,7 @@ MP_API int mp_dict_values(mp_dict *dict, mp_obj *out);
 /** Get a list of tuples (key, value). Python: dict.items() */
 MP_API int mp_dict_items(mp_dict *dict, mp_obj *out);
 
-/** Get it all as a plain dict. Python: dict.copy() */
+/** Get the whole dict as a plain one. Python: dict.copy() */
 MP_API int mp_dict_copy(mp_dict *dict, mp_obj *out);
 
 /** Remove a key and get its value. Python: dict.pop(key). MP_EKEY (KeyError). */
@@ -412,7 +416,7 @@ MP_API int mp_dict_println(mp_dict *dict, FILE *out);
 /** Describe the proxy, as mp_proxy_repr. Python: repr(dict) */
 MP_API int mp_dict_repr(mp_dict *dict, char *buf, size_t n);
 
-/** As mp_proxy_destroy. Python: the last reference goes. */
+/** Drop the proxy, as mp_proxy_destroy. Python: the last reference goes. */
 MP_API void mp_dict_destroy(mp_dict *dict);
 
 /* ---- list ---------------------------------------------------------------------------------- */
@@ -469,7 +473,7 @@ MP_API int mp_list_len(mp_list *list);
 /** Repeat the content n times, none for n < 1. Python: list *= n */
 MP_API int mp_list_imul(mp_list *list, long n);
 
-/** Get it all as a plain list. Python: list[:] */
+/** Get the whole list as a plain one. Python: list[:] */
 MP_API int mp_list_copy(mp_list *list, mp_obj *out);
 
 /** Remove all items. Python: del list[:] */
@@ -484,7 +488,7 @@ MP_API int mp_list_println(mp_list *list, FILE *out);
 /** Describe the proxy, as mp_proxy_repr. Python: repr(list) */
 MP_API int mp_list_repr(mp_list *list, char *buf, size_t n);
 
-/** As mp_proxy_destroy. Python: the last reference goes. */
+/** Drop the proxy, as mp_proxy_destroy. Python: the last reference goes. */
 MP_API void mp_list_destroy(mp_list *list);
 
 /* ---- Namespace ----------------------------------------------------------------------------- */
@@ -498,7 +502,7 @@ MP_API int mp_namespace_set(mp_namespace *namespace_, const char *name, mp_obj v
 /** Delete an attribute. Python: del namespace.name. MP_EATTR (AttributeError). */
 MP_API int mp_namespace_del(mp_namespace *namespace_, const char *name);
 
-/** As mp_proxy_destroy. Python: the last reference goes. */
+/** Drop the proxy, as mp_proxy_destroy. Python: the last reference goes. */
 MP_API void mp_namespace_destroy(mp_namespace *namespace_);
 
 MP_END_DECLS

@@ -118,7 +118,7 @@ MP_API mp_obj mp_obj_set(const mp_obj *items, size_t n);
 MP_API mp_obj mp_obj_frozenset(const mp_obj *items, size_t n);
 
 /**
- * Make a dict that borrows an array of 2 * pairs objects: key, value, key, value, ...
+ * Make a dict that borrows an array of 2 * pairs objects, each key with its value behind it.
  * Python: dict
  * Of several equal keys the last one's value counts. Otherwise as mp_obj_list.
  */
@@ -256,7 +256,7 @@ MP_API int mp_obj_dumps(mp_obj o, int protocol, void **buf, size_t *n);
 MP_API int mp_obj_loads(mp_obj *out, const void *buf, size_t n);
 
 /**
- * Make an object of a pointer to a lock, semaphore, condition, event, barrier, value, array, ...
+ * Make an object that stands for a lock, a queue, a value or any other shared object.
  * Python: Process(args=(lock,)); in Python only there
  * It may be sent through pipes, queues and tasks to processes of the same tree, never to Python.
  * Borrows nothing: the object may be destroyed, and then the handle says so.
@@ -275,7 +275,7 @@ MP_API int mp_obj_as_handle(mp_obj o, void **shared);
 
 MP_END_DECLS
 
-/** The constants. */
+/** The objects None, True and False. */
 #define MP_NONE mp_obj_none()
 #define MP_TRUE mp_obj_bool(true)
 #define MP_FALSE mp_obj_bool(false)
@@ -284,7 +284,7 @@ MP_END_DECLS
 #define MP_STRN(p, n) mp_obj_strn(p, n)
 #define MP_BYTES(p, n) mp_obj_bytes(p, n)
 
-/** What the macros with items cannot make. */
+/** An empty list, tuple, dict and set, which the macros with items cannot make. */
 #define MP_EMPTY_LIST mp_obj_list(NULL, 0)
 #define MP_EMPTY_TUPLE mp_obj_tuple(NULL, 0)
 #define MP_EMPTY_DICT mp_obj_dict(NULL, 0)

@@ -125,15 +125,16 @@ typedef int mp_array_task(const void *item, void *result, void *context);
 typedef int mp_initializer(void *arg);
 
 /**
- * A lazy input: 1 = *item is the next one, borrowed until the next call; 0 = there are no more;
- * negative = the input fails there, with this code.
+ * A lazy input, as Python's generators.
+ * 1: *item is the next one, borrowed until the next call; 0: there are no more; negative: the input
+ * fails there, with this code.
  */
 typedef int mp_next(void *context, mp_obj *item);
 
 /** Is told how many of the items are done, now and then, and at the end. */
 typedef void mp_progress(size_t done, size_t total, void *arg);
 
-/** All zero: as Python's Pool(). */
+/** Options of mp_pool_create; all zero: as Python's Pool(). */
 typedef struct mp_pool_options {
     mp_initializer *initializer; /**< NULL: none */
     void *initarg;               /**< as it is when the pool is made */
@@ -143,7 +144,7 @@ typedef struct mp_pool_options {
     double restart_seconds;      /**< 0: one second */
 } mp_pool_options;
 
-/** All zero: defaults. Which call heeds which field is said there. */
+/** Options of the maps; all zero: defaults. Which call heeds which field is said there. */
 typedef struct mp_map_options {
     size_t chunksize;      /**< items handed out at once; 0: the library chooses */
     double task_timeout;   /**< seconds that one item may run; 0: as long as it likes */
@@ -159,7 +160,10 @@ typedef struct mp_map_options {
     void *callback_arg;                                              /**< `arg` of both */
 } mp_map_options;
 
-/** All zero: defaults. Callbacks run on the helper thread, before the result is ready. */
+/**
+ * Options of one task; all zero: defaults.
+ * Callbacks run on the helper thread, before the result is ready.
+ */
 typedef struct mp_task_options {
     double task_timeout; /**< seconds that the task may run; 0: as long as it likes */
     unsigned retries;    /**< how often it runs again if its worker died or was too slow */
@@ -190,10 +194,10 @@ MP_API int mp_task_return(mp_obj *result, mp_obj value);
 MP_API int mp_task_fail(int code, const char *format, ...) MP_PRINTF(2, 3);
 
 /**
- * A progress function: one line on stderr with a bar, done/total, rate and time left, redrawn at
- * most ten times a second and ended by a newline. Silent where stderr is no terminal.
+ * A progress function that draws a bar on stderr.
  * Python: tqdm
- * `arg` is not used. For one map at a time.
+ * One line with a bar, done/total, rate and time left, redrawn at most ten times a second and ended
+ * by a newline. Silent where stderr is no terminal. `arg` is not used. For one map at a time.
  */
 MP_API void mp_progress_bar(size_t done, size_t total, void *arg);
 
@@ -250,7 +254,7 @@ MP_API int mp_pool_map(mp_pool *pool, mp_task *task, mp_obj iterable, mp_obj *re
                        const mp_map_options *options);
 
 /**
- * The same without waiting.
+ * Run a task on each item, as mp_pool_map, without waiting.
  * Python: Pool.map_async(func, iterable, chunksize=None, callback=None, error_callback=None)
  * status and errors must live until a get, wait or ready finds the map finished, and are filled by
  * it. `progress` and callbacks run on the helper thread; callback gets the list if no item failed,
@@ -270,7 +274,11 @@ MP_API int mp_pool_map_async(mp_pool *pool, mp_task *task, mp_obj iterable, mp_a
 MP_API int mp_pool_imap(mp_pool *pool, mp_task *task, mp_obj iterable, mp_imap **out,
                         const mp_map_options *options);
 
-/** The same, in whatever order they get done. Python: Pool.imap_unordered(...) */
+/**
+ * Run a task on each item; the results come one by one, in whatever order they get done.
+ * Python: Pool.imap_unordered(func, iterable, chunksize=1)
+ * Otherwise as mp_pool_imap.
+ */
 MP_API int mp_pool_imap_unordered(mp_pool *pool, mp_task *task, mp_obj iterable, mp_imap **out,
                                   const mp_map_options *options);
 
@@ -286,7 +294,11 @@ MP_API int mp_pool_imap_unordered(mp_pool *pool, mp_task *task, mp_obj iterable,
 MP_API int mp_pool_imap_from(mp_pool *pool, mp_task *task, mp_next *next, void *context,
                              mp_imap **out, const mp_map_options *options);
 
-/** The same, in whatever order they get done. Python: Pool.imap_unordered(func, generator()) */
+/**
+ * Run a task on what a function gives; the results come in whatever order they get done.
+ * Python: Pool.imap_unordered(func, generator())
+ * Otherwise as mp_pool_imap_from.
+ */
 MP_API int mp_pool_imap_unordered_from(mp_pool *pool, mp_task *task, mp_next *next, void *context,
                                        mp_imap **out, const mp_map_options *options);
 
@@ -374,7 +386,11 @@ MP_API int mp_async_result_get(mp_async_result *result, mp_obj *out, double time
 /** Wait for a result. Python: AsyncResult.wait(timeout). Returns 0; MP_ETIMEOUT; MP_ESTATE. */
 MP_API int mp_async_result_wait(mp_async_result *result, double timeout);
 
-/** Ask whether it is there. Python: AsyncResult.ready(). False for NULL and in another process. */
+/**
+ * Ask whether a result is there.
+ * Python: AsyncResult.ready()
+ * False for NULL and in another process.
+ */
 MP_API bool mp_async_result_ready(mp_async_result *result);
 
 /**
@@ -384,7 +400,7 @@ MP_API bool mp_async_result_ready(mp_async_result *result);
  */
 MP_API int mp_async_result_successful(mp_async_result *result);
 
-/** Give it back; a task that has not ended goes on. Python: del result. NULL is fine. */
+/** Give a result back; a task that has not ended goes on. Python: del result. NULL is fine. */
 MP_API void mp_async_result_destroy(mp_async_result *result);
 
 MP_END_DECLS

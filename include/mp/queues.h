@@ -316,7 +316,7 @@ MP_API int mp_simple_queue_fileno(mp_simple_queue *queue);
  */
 MP_API int mp_simple_queue_close(mp_simple_queue *queue);
 
-/** Close it in this process, and destroy it, see DESTROY above. Python: the last reference goes. */
+/** Close the queue here and destroy it, see DESTROY above. Python: the last reference goes. */
 MP_API void mp_simple_queue_destroy(mp_simple_queue *queue);
 
 MP_END_DECLS

@@ -179,13 +179,13 @@ MP_API const char *mp_shareable_list_name(mp_shareable_list *list);
  */
 MP_API mp_shared_memory *mp_shareable_list_memory(mp_shareable_list *list);
 
-/** As mp_shared_memory_close. Python: list.shm.close() */
+/** Close its block, as mp_shared_memory_close. Python: list.shm.close() */
 MP_API int mp_shareable_list_close(mp_shareable_list *list);
 
-/** As mp_shared_memory_unlink. Python: list.shm.unlink() */
+/** Remove the name of its block, as mp_shared_memory_unlink. Python: list.shm.unlink() */
 MP_API int mp_shareable_list_unlink(mp_shareable_list *list);
 
-/** As mp_shared_memory_destroy. Python: the last reference goes. */
+/** Give the list back, as mp_shared_memory_destroy. Python: the last reference goes. */
 MP_API void mp_shareable_list_destroy(mp_shareable_list *list);
 
 MP_END_DECLS

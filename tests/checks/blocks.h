@@ -11,16 +11,17 @@ extern mp_lock *lock;
 extern mp_manager *manager;
 extern mp_pool *pool;
 extern mp_process *process;
+extern mp_proxy *pool_proxy;
 
 extern mp_condition *c;
 extern struct state {
     int ready;
-} *state;
+} * state;
 int is_ready(void *state);
 
 extern struct counter {
     int value;
-} *counter;
+} * counter;
 void append_under_the_same_lock(mp_rlock *rlock);
 void use_one_of_three(void);
 
