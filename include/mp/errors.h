@@ -107,10 +107,11 @@ MP_END_DECLS
 /**
  * Go on only if a call succeeded.
  * Python: an exception that nobody catches
- * Evaluates `expr` once and yields it. If it is negative, prints `file:line: expr: text (detail)`
- * on stderr and ends the process with status 1: the main one as exit does, a child as if its
- * target had returned 1, so that atexit handlers of the parent never run there. Whatever thread
- * it happens in, the whole process ends; locks it held are told to the next as MP_RECOVERED.
+ * Evaluates `expr` once and yields it. If it is negative, prints file, line, `expr`, the text and
+ * the detail of the error on stderr and ends the process with status 1: the main one as exit does,
+ * a child as if its target had returned 1, so that atexit handlers of the parent never run there.
+ * Whatever thread it happens in, the whole process ends; locks it held are told to the next as
+ * MP_RECOVERED.
  */
 #define MP_CHECK(expr) mp_check_((expr), __FILE__, __LINE__, #expr)
 

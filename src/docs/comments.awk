@@ -36,7 +36,7 @@ function prose(line)
         in_returns = 1
         return " * \\return " links(substr(line, 12))
     }
-    if (in_returns && last ~ /\.$/) { # another sentence ends them
+    if (in_returns && last ~ /[^.]\.$/) { # another sentence ends them
         in_returns = 0
         return " *\n" links(line)
     }

@@ -14,14 +14,16 @@ extern mp_process *process;
 extern mp_proxy *pool_proxy;
 
 extern mp_condition *c;
-extern struct state {
+struct state {
     int ready;
-} * state;
+};
+extern struct state *state;
 int is_ready(void *state);
 
-extern struct counter {
+struct counter {
     int value;
-} * counter;
+};
+extern struct counter *counter;
 void append_under_the_same_lock(mp_rlock *rlock);
 void use_one_of_three(void);
 
