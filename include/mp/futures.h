@@ -56,9 +56,9 @@ typedef struct mp_executor_options {
 
 /** What mp_futures_wait waits for. */
 typedef enum mp_return_when {
-    MP_ALL_COMPLETED,
-    MP_FIRST_COMPLETED,
-    MP_FIRST_EXCEPTION /**< one that failed (a cancelled one did not), or all */
+    MP_ALL_COMPLETED,   /**< all of them */
+    MP_FIRST_COMPLETED, /**< one of them */
+    MP_FIRST_EXCEPTION  /**< one that failed (a cancelled one did not), or all */
 } mp_return_when;
 
 MP_BEGIN_DECLS

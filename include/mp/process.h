@@ -32,8 +32,12 @@
  */
 typedef struct mp_process mp_process;
 
-/** Whether a child is daemonic; the default is to be as the process that creates it is. */
-typedef enum mp_daemon { MP_DAEMON_INHERIT, MP_DAEMON_NO, MP_DAEMON_YES } mp_daemon;
+/** Whether a child is daemonic. */
+typedef enum mp_daemon {
+    MP_DAEMON_INHERIT, /**< as the process that creates it, the default */
+    MP_DAEMON_NO,      /**< it goes on when its parent ends, which waits for it */
+    MP_DAEMON_YES      /**< it ends with its parent */
+} mp_daemon;
 
 /** Options of mp_process_create; all zero is Python's default. */
 typedef struct mp_process_options {

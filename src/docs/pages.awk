@@ -65,8 +65,10 @@ function alias_values(declaration, name,    values, n, alias)
 
 BEGIN {
     for (i = 1; i < ARGC; i++)
-        if (ARGV[i] ~ /\.h\.3$/ && ARGV[i] != "mp.h.3")
-            others = others (others == "" ? "" : ", ") "\\fBmp_" substr(ARGV[i], 1, length(ARGV[i]) - 2) "\\fP(3)"
+        if (ARGV[i] ~ /\.h\.3$/ && ARGV[i] != "mp.h.3") {
+            others = others (others == "" ? "" : ", ")
+            others = others "\\fBmp_" substr(ARGV[i], 1, length(ARGV[i]) - 2) "\\fP(3)"
+        }
 }
 
 FNR == 1 {

@@ -2,7 +2,7 @@
 # program into program_<n>.c, and the block without a language that follows it, which is what it
 # prints, into program_<n>.txt; all others into blocks.c, each the body of a function. A function
 # that a block defines, at its margin and static, stands before all of them. What README.md names of
-# the tree and of the build goes to names.txt.
+# the build goes to names.txt.
 
 function begin()
 {
@@ -32,14 +32,16 @@ function finish(    place, lines, n, i, function_here, statements)
         if (lines[i] ~ /^}/ || lines[i] ~ /^static .*[;}]$/)
             function_here = 0
     }
-    bodies = bodies "static void block_" ++blocks "(void)\n{\n" sprintf(place, first) statements "}\n"
+    bodies = bodies "static void block_" ++blocks "(void)\n{\n"
+    bodies = bodies sprintf(place, first) statements "}\n"
 }
 
-function names(kind, pattern, skipped,    line)
+function names(kind, pattern, skipped,    line, name)
 {
     line = $0
     while (match(line, pattern)) {
-        print FILENAME ":" FNR, kind, substr(line, RSTART + skipped, RLENGTH - skipped) > (to "/names.txt")
+        name = substr(line, RSTART + skipped, RLENGTH - skipped)
+        print FILENAME ":" FNR, kind, name > (to "/names.txt")
         line = substr(line, RSTART + RLENGTH)
     }
 }
@@ -49,7 +51,6 @@ FILENAME ~ /\.md$/ {
     names("target", "--target [a-z_]+", 9)
     names("option", "-D[A-Z_]+", 2)
     names("option", "^\\| `[A-Z_]+", 3)
-    names("link", "\\]\\([^)#:]+", 2)
     if (/^```c$/) {
         begin()
     } else if (/^```$/ && inside) {

@@ -1,6 +1,6 @@
-# Compiles the C blocks of README.md and of the headers' comments in SOURCE_DIR, see blocks.awk; what
-# they do not declare is in blocks.h. Whole programs are linked with LIBRARY and have to print what
-# the README says. And what the README names of the tree and of BUILD_DIR has to be there.
+# Compiles the C blocks of README.md and of the headers' comments in SOURCE_DIR, see blocks.awk;
+# what they do not declare is in blocks.h. Whole programs are linked with LIBRARY and have to print
+# what the README says. And what the README names of the build has to be there in BUILD_DIR.
 cmake_minimum_required(VERSION 3.21)
 
 file(REMOVE_RECURSE ${WORK_DIR})
@@ -56,8 +56,7 @@ foreach(line IN LISTS names)
     set(place ${CMAKE_MATCH_1})
     set(kind ${CMAKE_MATCH_2})
     set(name ${CMAKE_MATCH_3})
-    if((kind STREQUAL "link" AND NOT EXISTS ${SOURCE_DIR}/${name})
-       OR (kind STREQUAL "option" AND NOT options MATCHES "\n${name}:")
+    if((kind STREQUAL "option" AND NOT options MATCHES "\n${name}:")
        OR (kind STREQUAL "target" AND NOT targets MATCHES "(^|[\n ])${name}(:|\n| )")
        OR (kind STREQUAL "built" AND NOT EXISTS ${BUILD_DIR}/${name}))
         if(NOT "${kind} ${name}" MATCHES "${ABSENT}")
