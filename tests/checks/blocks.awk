@@ -50,7 +50,7 @@ FILENAME ~ /\.md$/ {
     names("built", "\\./build/[A-Za-z0-9_./-]*[A-Za-z0-9_]", 8)
     names("target", "--target [a-z_]+", 9)
     names("option", "-D[A-Z_]+", 2)
-    names("option", "^\\| `[A-Z_]+", 3)
+    names("option", "^\\| `(BUILD|LIBMP)_[A-Z_]+", 3)
     if (/^```c$/) {
         begin()
     } else if (/^```$/ && inside) {
