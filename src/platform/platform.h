@@ -9,6 +9,7 @@
 
 #include "base/base.h"
 
+#include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <sys/types.h>
@@ -177,6 +178,22 @@ pid_t mp__fork(sigset_t *mask);
 void mp__stdio_hold(void); /* flushes stdout and stderr, and where it must be locks them */
 void mp__stdio_give(void);
 void mp__stdio_flush(void); /* stdout and stderr */
+
+/* A static lock for what this process's forked children go on using: every fork, mp__fork or not,
+   waits until it is free, so a child finds it free and what it guards whole. Who holds one takes
+   no other one, and does not fork. `inherited` may be NULL; it runs in the child. */
+struct mp__fork_lock {
+    pthread_mutex_t mutex;
+    void (*inherited)(void);
+    struct mp__fork_lock *next;
+    _Atomic bool is_listed;
+};
+#define MP__FORK_LOCK(inherited)                          \
+    {                                                     \
+        PTHREAD_MUTEX_INITIALIZER, inherited, NULL, false \
+    }
+void mp__fork_lock_take(struct mp__fork_lock *lock);
+void mp__fork_lock_give(struct mp__fork_lock *lock);
 
 /* A child as its parent sees it: how its end is noticed without SIGCHLD and without reaping. */
 struct mp__child {
