@@ -269,10 +269,10 @@ bool mp__command_run(struct mp__client *client, mp_obj *request)
                     {"lend", lend, true},
                     {"drop", drop, true}};
     const mp_obj *name = &request->items[1];
-    if (name->type == MP_TYPE_STR && strcmp(name->s, "create") == 0)
+    if (mp__obj_is_str(name, "create"))
         return create(client, request);
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
-        if (name->type != MP_TYPE_STR || strcmp(name->s, commands[i].name) != 0 ||
+        if (!mp__obj_is_str(name, commands[i].name) ||
             (commands[i].of_sessions && !client->is_session))
             continue;
         commands[i].run(client, &request->items[2]);

@@ -172,9 +172,7 @@ static struct mp__managed *proxy_target(const struct mp__host *host, const mp_ob
     const mp_obj *typeid = &o->items[MP__PROXY_TYPEID];
     if (is_address_of(host, &o->items[MP__PROXY_ADDRESS]))
         object = mp__managed_find(host, &o->items[MP__PROXY_ID]);
-    bool is_it = object != NULL && strlen(object->type->name) == typeid->len &&
-                 memcmp(object->type->name, typeid->s, typeid->len) == 0;
-    return is_it ? object : NULL;
+    return object != NULL && mp__obj_is_str(typeid, object->type->name) ? object : NULL;
 }
 
 static void proxies_count(struct mp__host *host, const mp_obj *o, bool hold)
@@ -262,10 +260,8 @@ void mp__call_free(struct mp__host *host, struct mp__call *call)
 
 const struct mp__method *mp__method_find(const struct mp__type *type, const mp_obj *name)
 {
-    if (name->type != MP_TYPE_STR)
-        return NULL;
     for (const struct mp__method *method = type->methods; method->name != NULL; method++)
-        if (strlen(method->name) == name->len && memcmp(method->name, name->s, name->len) == 0)
+        if (mp__obj_is_str(name, method->name))
             return method;
     return NULL;
 }

@@ -237,7 +237,7 @@ int mp_proxy_from(mp_obj object, mp_proxy **out)
 int mp__proxy_from_as(mp_obj object, mp_proxy **out, const char *typeid)
 {
     const mp_obj *of = object.type == MP_TYPE_PROXY ? &object.items[MP__PROXY_TYPEID] : NULL;
-    if (of != NULL && (of->len != strlen(typeid) || memcmp(of->s, typeid, of->len) != 0))
+    if (of != NULL && !mp__obj_is_str(of, typeid))
         return mp__failf(MP_ETYPE, "the object stands for a proxy of another type than %s", typeid);
     return mp_proxy_from(object, out);
 }

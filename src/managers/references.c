@@ -242,7 +242,7 @@ bool mp__claim_take(struct mp__hub *hub, const mp_obj *id)
 {
     mp__hubs_lock();
     struct mp__claim **at = &hub->claims;
-    while (*at != NULL && (strlen((*at)->id) != id->len || memcmp((*at)->id, id->s, id->len) != 0))
+    while (*at != NULL && !mp__obj_is_str(id, (*at)->id))
         at = &(*at)->next;
     struct mp__claim *claim = *at;
     if (claim != NULL)
