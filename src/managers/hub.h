@@ -162,12 +162,16 @@ void mp__proxy_parts(mp_obj parts[MP__PROXY_ITEMS], const char *typeid, mp_obj a
 /* Takes over a reference; the caller stays a user of the hub, the proxy becomes another. */
 int mp__proxy_make(struct mp_proxy **out, struct mp__hub *hub, const char *typeid, mp_obj id,
                    mp_obj exposed);
-int mp__proxy_check(const struct mp_proxy *proxy, const char *typeid); /* NULL: any; reported */
-/* A call with arguments by position; what comes back is an int where `number` is not NULL. */
-int mp__proxy_ask(struct mp_proxy *proxy, const char *method, const mp_obj *args, size_t n,
-                  mp_obj *out);
+/* Whether it is one of this typeid, NULL: of any; so too the next four. Reported. */
+int mp__proxy_check(const struct mp_proxy *proxy, const char *typeid);
+/* A call with arguments by position. */
+int mp__proxy_ask(struct mp_proxy *proxy, const char *typeid, const char *method,
+                  const mp_obj *args, size_t n, mp_obj *out);
 /* The same for a number or a truth value: the number, INT_MAX at most. */
-int mp__proxy_ask_number(struct mp_proxy *proxy, const char *method, const mp_obj *args, size_t n);
+int mp__proxy_ask_number(struct mp_proxy *proxy, const char *typeid, const char *method,
+                         const mp_obj *args, size_t n);
+int mp__proxy_print(struct mp_proxy *proxy, const char *typeid, bool with_newline, FILE *out);
+int mp__proxy_repr(struct mp_proxy *proxy, const char *typeid, char *buf, size_t n);
 /* A tuple or None, which becomes one; a dict with str keys or None. MP_ETYPE, reported. */
 int mp__arguments_check(mp_obj *args, const mp_obj *kwargs);
 int mp__proxy_from_as(mp_obj object, struct mp_proxy **out, const char *typeid);
