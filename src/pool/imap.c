@@ -382,11 +382,9 @@ static int imap_take(mp_imap *imap, mp_obj *out, mp__moment until)
             return run_take(imap, at, out);
         if (imap->runs == NULL && !imap->is_open)
             return end_take(imap);
-        int rc = imap_await(imap, until);
-        if (rc == MP_ESTATE)
-            return mp__failf(rc, "it would wait for its own pool");
+        int rc = mp__await_report(imap_await(imap, until));
         if (rc != 0)
-            return mp__fail(rc);
+            return rc;
     }
 }
 

@@ -141,6 +141,38 @@ struct mp__items {
 int mp__items_of(mp_obj iterable, struct mp__items *out); /* MP_ETYPE; -ENOMEM */
 void mp__items_free(struct mp__items *items);
 
+/* ---- what the faces share (map.c) --------------------------------------------------------- */
+
+/* What the helper thread is to call when a work is done: one of the two, each may be NULL. */
+struct mp__callbacks {
+    void (*callback)(mp_obj result, void *arg);
+    void (*error_callback)(int code, const char *detail, void *arg);
+    void *arg;
+    bool is_map;
+};
+void mp__callbacks_run(const struct mp__callbacks *calls, struct mp__work *work);
+
+struct mp__map_call {
+    mp_task *task;
+    mp_obj iterable;
+    mp_obj *results;
+    const mp_map_options *options; /* never NULL */
+    size_t chunks_per_worker;      /* if options do not tell their size; 0: chunks of one */
+    mp__moment until;
+};
+/* Checks the call, waits, and gives the results: 0, the first code of an item, or why there are no
+   results. */
+int mp__crew_map(struct mp__crew *crew, const struct mp__map_call *call);
+/* Checks what a map of objects may be told, and fills in the terms. */
+int mp__map_terms(const mp_map_options *options, struct mp__terms *terms);
+int mp__map_submit(struct mp__crew *crew, const struct mp__map_call *call,
+                   const struct mp__items *items, const struct mp__terms *terms,
+                   struct mp__work **out);
+void mp__nothing_give(mp_obj *results, mp_obj *errors); /* of a map of nothing */
+
+/* Records what a wait gave, and returns it. */
+int mp__await_report(int rc);
+
 /* ---- waiting ------------------------------------------------------------------------------ */
 
 /* Waits until `ready(arg)`, which is asked in this thread again whenever something is done. Work
