@@ -44,7 +44,7 @@ static size_t unique_copy(mp_future *const *fs, size_t n, struct place *places, 
     for (size_t i = 0; i < n; i++)
         places[i] = (struct place){fs[i], i};
     qsort(places, n, sizeof *places, compare_places);
-    memset(out, 0, n * sizeof *out);
+    memset(out, 0, n * sizeof(mp_future *));
     for (size_t i = 0; i < n; i++)
         if (i == 0 || places[i].future != places[i - 1].future)
             out[places[i].at] = places[i].future;

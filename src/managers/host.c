@@ -27,7 +27,7 @@ static int room_make(struct mp__host *host)
     uint32_t room = host->room == 0 ? 64 : 2 * host->room;
     if (room > UINT32_C(1) << PLACE_BITS)
         return -ENOMEM;
-    struct mp__managed **objects = realloc(host->objects, room * sizeof *objects);
+    struct mp__managed **objects = realloc(host->objects, room * sizeof(struct mp__managed *));
     if (objects == NULL)
         return -ENOMEM;
     host->objects = objects;

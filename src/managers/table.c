@@ -233,6 +233,7 @@ static int entry_add(struct mp__table *table, const mp_obj *key, uint64_t hash, 
         mp__drop(table->host, &kept[0]);
         return rc;
     }
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): what was freed is not the new table's */
     memcpy(&table->items[table->used * table->stride], kept, table->stride * sizeof kept[0]);
     table->hashes[table->used] = hash;
     slot_fill(table, table->used);

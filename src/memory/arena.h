@@ -91,7 +91,7 @@ int mp__life_enter(void); /* life.c: this process takes a slot by itself */
 /* heap.c: the run table; every call under mp__heap_lock but for the one-store changes. */
 int mp__heap_lock(uint64_t *me, mp__moment until);
 void mp__heap_unlock(uint64_t me);
-int mp__run_take(size_t granules, uint64_t me, size_t *out);
+int mp__run_take(size_t n, uint64_t me, size_t *out); /* n granules: the first */
 void mp__run_free(size_t granule);
 
 /* slab.c */

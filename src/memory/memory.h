@@ -162,11 +162,11 @@ _Static_assert(sizeof(struct mp__object) == 128, "two cache lines, the gates in 
 /* A block for an object of `size` bytes in all, zeroed behind its head, owned by the caller and
    invisible to the sweep of others until mp__object_publish. */
 int mp__object_make(enum mp__kind kind, size_t size, void *out);
-void mp__object_publish(void *object, enum mp__kind kind);
-void mp__object_discard(void *object); /* one that was never published */
+void mp__object_publish(void *p, enum mp__kind kind);
+void mp__object_discard(void *p); /* one that was never published */
 /* Destroys it if this process may (its creator, or anybody once the creator ended): all calls on
    it fail from now on, sleepers included. Elsewhere it does nothing. */
-void mp__object_end(void *object);
+void mp__object_end(void *p);
 bool mp__object_may_end(const struct mp__object *object);
 /* The same for the holder of the guards without which nobody touches the object or its pieces. */
 void mp__object_end_guarded(struct mp__object *object);

@@ -32,7 +32,7 @@ static int file_of_segment(const char *path, uint64_t *device, uint64_t *inode)
 
 bool mp__segment_is_gone(const char *path, const struct mp__tracked_segment *segment)
 {
-    uint64_t device, inode;
+    uint64_t device = 0, inode = 0;
     if (segment->inode == 0)
         return false;
     int rc = file_of_segment(path, &device, &inode);
@@ -48,7 +48,7 @@ struct table {
 static struct mp__tracker_note note_at(const struct table *table, size_t at)
 {
     struct mp__tracker_note note;
-    memcpy(&note, table->p + at, sizeof note);
+    memcpy(&note, table->p + at, sizeof note); /* NOLINT: where notes stand is memory */
     return note;
 }
 

@@ -47,7 +47,7 @@ static int random_chars(char text[RANDOM_CHARS + 1])
 static const char *folder_for_temporary(void)
 {
     const char *folder = getenv("TMPDIR");
-    size_t more = sizeof FOLDER_PREFIX + sizeof FILE_PREFIX + 2 * RANDOM_CHARS;
+    size_t more = sizeof FOLDER_PREFIX + sizeof FILE_PREFIX + (size_t)2 * RANDOM_CHARS;
     struct sockaddr_un un;
     if (folder == NULL || *folder != '/' || strlen(folder) + more > sizeof un.sun_path)
         return "/tmp";

@@ -37,7 +37,7 @@ static inline bool mp__obj_is_str(const mp_obj *o, const char *text)
 static inline void mp__obj_set_ahead(mp_obj *root, uint32_t ahead)
 {
     memcpy(&root->reserved[1], &ahead, sizeof ahead);
-}
+} /* NOLINT(clang-analyzer-unix.Malloc): the root that is copied names its block */
 static inline uint32_t mp__obj_ahead(const mp_obj *root)
 {
     uint32_t ahead;

@@ -24,7 +24,7 @@ static void number_image(const mp_obj *o, struct mp__image *image)
         memcpy(image->number, &o->i, sizeof image->number);
     } else if (o->type == MP_TYPE_BOOL) {
         format = "xxxxxxx?";
-        image->number[7] = o->b;
+        image->number[7] = (char)o->b;
     }
     memcpy(image->format, format, strlen(format));
     image->kind = o->type == MP_TYPE_NONE ? KIND_NONE : KIND_AS_IS;

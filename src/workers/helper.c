@@ -13,7 +13,7 @@
 #include <errno.h>
 #include <signal.h>
 
-static void *helper_run(void *crew);
+static void *helper_run(void *arg);
 
 static int helper_start(struct mp__crew *crew)
 {

@@ -391,12 +391,13 @@ int mp__supervisor_main(void *arg)
 {
     struct supervisor s;
     memset(&s, 0, sizeof s);
-    if (!supervisor_begin(&s, arg))
-        return 1;
-    while (!round_act(&s))
+    bool began = supervisor_begin(&s, arg);
+    while (began && !round_act(&s))
         round_sleep(&s);
     free(s.process);
     free(s.deaths);
+    if (!began)
+        return 1;
     mp__step("supervisor.ending");
     mp__board_raise(s.board, MP__BOARD_ENDED);
     mp__gate_post(&s.board->done);
