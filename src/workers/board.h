@@ -208,7 +208,6 @@ static inline struct mp__board *mp__board_of(struct mp__object *object)
 }
 
 int mp__board_make(uint32_t workers, struct mp__object **out);
-bool mp__board_is_valid(struct mp__board *board);
 /* Raises the state; false if it stood there or beyond. */
 bool mp__board_raise(struct mp__board *board, enum mp__board_state to);
 static inline enum mp__board_state mp__board_state(struct mp__board *board)
