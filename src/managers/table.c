@@ -242,8 +242,12 @@ static int entry_add(struct mp__table *table, const mp_obj *key, uint64_t hash, 
     return 0;
 }
 
-int mp__table_put(struct mp__table *table, const mp_obj *key, uint64_t hash, const mp_obj *value)
+int mp__table_put(struct mp__table *table, const mp_obj *key, const mp_obj *value)
 {
+    uint64_t hash;
+    int rc = mp__table_hash(key, &hash);
+    if (rc != 0)
+        return rc;
     size_t entry = mp__table_find(table, key, hash);
     if (entry != SIZE_MAX)
         return entry_replace(table, entry, value);
