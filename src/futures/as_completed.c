@@ -2,8 +2,8 @@
  *
  * How it works
  *   An array of those not given yet, without duplicates, in the order they came in. The next is the
- *   first of them that is done; those before it move up by one place, so that it stays an array, and
- *   as tasks are begun in order, there are never many of them.
+ *   first of them that is done; those before it move up by one place, so that it stays an array,
+ *   and as tasks are begun in order, there are never many of them.
  */
 #include "futures/futures.h"
 

@@ -81,7 +81,7 @@ int mp_executor_submit_with(mp_executor *executor, mp_task *task, mp_obj arg, mp
     return 0;
 }
 
-/* ---- map -------------------------------------------------------------------------------------- */
+/* ---- map ------------------------------------------------------------------------------------- */
 
 int mp_executor_map(mp_executor *executor, mp_task *task, mp_obj iterable, mp_obj *results,
                     const mp_map_options *options, double timeout)
@@ -98,7 +98,7 @@ int mp_executor_map(mp_executor *executor, mp_task *task, mp_obj iterable, mp_ob
     return rc == 0 ? mp__crew_map(executor->crew, &call) : rc;
 }
 
-/* ---- the end ---------------------------------------------------------------------------------- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 int mp_executor_shutdown(mp_executor *executor, bool wait, bool cancel_futures)
 {

@@ -2,8 +2,8 @@
  *
  * How it works
  *   What the work's state tells is the future's. Functions stand in a list until they are called:
- *   by the helper thread once the work is ready, or by who cancels it. Who empties the list marks it
- *   as called; functions added later are called at once. The helper holds a reference, so that a
+ *   by the helper thread once the work is ready, or by who cancels it. Who empties the list marks
+ *   it as called; functions added later are called at once. The helper holds a reference, so that a
  *   future may be destroyed before.
  */
 #include "futures/futures.h"

@@ -24,7 +24,8 @@ struct mp__work *mp__future_work(mp_future *future);
 bool mp__future_is_done(mp_future *future); /* of a checked one, as the next */
 bool mp__future_failed(mp_future *future);  /* done, not well, not cancelled */
 
-/* Waits until ready(arg), which depends on these futures only, as mp__crew_await; records failures. */
+/* Waits until ready(arg), which depends on these futures only, as mp__crew_await; records
+   failures. */
 int mp__futures_await(mp_future *const *fs, size_t n, bool are_of_one, bool (*ready)(void *arg),
                       void *arg, mp__moment until);
 bool mp__futures_are_of_one(mp_future *const *fs, size_t n); /* executor */

@@ -1,8 +1,8 @@
 /* Waiting for several futures.
  *
  * How it works
- *   Futures of one executor are waited for as one; those of several in slices, on the executor of the
- *   first of them that is not done.
+ *   Futures of one executor are waited for as one; those of several in slices, on the executor of
+ *   the first of them that is not done.
  */
 #include "futures/futures.h"
 

@@ -4,9 +4,10 @@
  *   A new connection gives one command and is closed after the answer; accept_connection makes it
  *   one of calls instead. A client of libmp says in the name that it gives there that it is one,
  *   and which process: "Process-1|libmp:<number>:<what>", with s for what is its session and c for
- *   the others. Those may create objects too; a session goes on with commands, among them three that CPython does not have: adopt
- *   references to many objects at once, as far as they exist; drop some; and lend
- *   all to a child that is about to be forked, so that it has them whatever its parent does next.
+ *   the others. Those may create objects too; a session goes on with commands, among them three
+ *   that CPython does not have: adopt references to many objects at once, as far as they exist;
+ *   drop some; and lend all to a child that is about to be forked, so that it has them whatever its
+ *   parent does next.
  */
 #include "managers/server.h"
 

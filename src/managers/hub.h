@@ -9,12 +9,12 @@
  *   One lock guards the lists of hubs, links and proxies, none of which is held while a server is
  *   waited for; the session has a lock of its own, which is.
  *
- *   A fork copies descriptors, and as long as any process has one the server does not see the end of
- *   the other: so a forked child, however it was forked, first closes those of all links, and has
- *   no session and no references until it makes its own: at the start of an mp_process, else with
- *   the first call. A server of libmp lends what the parent has to an mp_process that is about to
- *   be forked, so that it is there whatever the parent does meanwhile. A socket is listed under the
- *   lock that forks take too, before it is connected.
+ *   A fork copies descriptors, and as long as any process has one the server does not see the end
+ *   of the other: so a forked child, however it was forked, first closes those of all links, and
+ *   has no session and no references until it makes its own: at the start of an mp_process, else
+ *   with the first call. A server of libmp lends what the parent has to an mp_process that is about
+ *   to be forked, so that it is there whatever the parent does meanwhile. A socket is listed under
+ *   the lock that forks take too, before it is connected.
  */
 #ifndef MP__HUB_H
 #define MP__HUB_H
@@ -109,8 +109,8 @@ void mp__link_close(struct mp__link *link);
    After a failure that leaves the two out of step the link is closed. */
 int mp__link_ask(struct mp__link *link, const mp_obj request[4], mp_obj *answer, mp__moment until);
 int mp__link_tell(struct mp__link *link, const mp_obj request[4]); /* no answer, no waiting */
-/* accept_connection: says who this is, `what` s or c; whether libmp answered, and that there are the
-   references that were lent. */
+/* accept_connection: says who this is, `what` s or c; whether libmp answered, and that there are
+   the references that were lent. */
 struct mp__greeting {
     bool is_libmp, is_lent;
 };

@@ -4,8 +4,8 @@
 
 #include "managers/server.h"
 
-/* Held while depth > 0: a recursive one by a connection, which is a thread; another by a process, as
-   any of its threads may release it. When that has ended it is left behind: then who comes next
+/* Held while depth > 0: a recursive one by a connection, which is a thread; another by a process,
+   as any of its threads may release it. When that has ended it is left behind: then who comes next
    takes the mutex over, and anybody may release it. */
 struct mp__mutex {
     struct mp__client *thread; /* of a recursive one */

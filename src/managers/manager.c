@@ -1,5 +1,5 @@
-/* Managers: the server's process from its making to its end, and the object by which its creator, or
- * whoever connects, uses it.
+/* Managers: the server's process from its making to its end, and the object by which its creator,
+ * or whoever connects, uses it.
  *
  * How it works
  *   The server is a child like any other. It opens its door and says where that is, or why it could

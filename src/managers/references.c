@@ -2,7 +2,8 @@
  *
  * How it works
  *   A reference is made at the server for this process's session, or for its pid, when an object is
- *   created, by incref, or together with an answer: then it is a claim, until a proxy takes it over.
+ *   created, by incref, or together with an answer: then it is a claim, until a proxy takes it
+ *   over.
  *   A forked child has those that its parent lent it, if both sides are libmp's, and asks for the
  *   others when it begins its own session.
  *   Giving one back waits for no answer: a message is sent if the session is free and its socket

@@ -1,8 +1,8 @@
 /* The types and tasks that a server knows: its own, and what the program has registered.
  *
  * How it works
- *   Registered ones stand in lists that only grow, newest first, so that what is replaced stays valid
- *   for the objects it has. A server's process has them as they were when it was forked.
+ *   Registered ones stand in lists that only grow, newest first, so that what is replaced stays
+ *   valid for the objects it has. A server's process has them as they were when it was forked.
  *
  *   Globals: the two lists, each entry complete before one atomic store puts it at the head.
  */

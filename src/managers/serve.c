@@ -2,8 +2,8 @@
  *
  * How it works
  *   A request is a pickled (id, method, args, kwargs), an answer a pickled (kind, value), each a
- *   message of a connection. What the pickle wants called is never called: of the few calls that are
- *   understood, such as slices, the parts are used, all others are refused.
+ *   message of a connection. What the pickle wants called is never called: of the few calls that
+ *   are understood, such as slices, the parts are used, all others are refused.
  *   A value that leaves its container may hold the last reference to what a proxy in it stands for.
  *   A client of libmp is told so and has that reference from then on; another makes its own before
  *   its next request, as Python does when it reads the value, and until then the reference stays.

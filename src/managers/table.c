@@ -2,9 +2,9 @@
  *
  * How it works
  *   Entries stand one behind the other, in the order in which they came; so that the whole can be
- *   sent as it is, items are nothing but keys and values. One that is deleted leaves a gap, a key of
- *   type GONE. Beside the entries are their hashes, and slots, twice as many as there is room for
- *   entries, that are searched from hash & mask on until an equal key or a free slot:
+ *   sent as it is, items are nothing but keys and values. One that is deleted leaves a gap, a key
+ *   of type GONE. Beside the entries are their hashes, and slots, twice as many as there is room
+ *   for entries, that are searched from hash & mask on until an equal key or a free slot:
  *
  *       slots    [ . | 2 | . | 0 | . | . | 1 | . ]        entry + 1 and half of its hash; 0 is free
  *       items    [ key value | GONE | key value | .. ]

@@ -60,7 +60,8 @@ static inline size_t mp__granule_of(const void *p)
     return (size_t)((const char *)p - (const char *)mp__arena) / MP__GRANULE;
 }
 
-/* A run's word and a block's word: kind << 61 | (granules - 1) << 43 | owner, class, parent, serial.
+/* A run's word and a block's word: kind << 61 | (granules - 1) << 43 | owner, class, parent or
+   serial.
    FREE    nobody's; TRANSIT: `owner` is building or freeing it; OBJECT: the program's, with the
            serial of an object in the low bits, so that no two of its lives have the same word;
    SLAB    cut into blocks of the class in the low bits, for ever;

@@ -89,8 +89,8 @@ static inline mp__owner mp__self_owner(void)
 
 int mp__life_take(mp__owner starter, mp__owner *out); /* MP_ENOSLOT when all are taken */
 void mp__life_started(mp__owner owner, pid_t pid);    /* the parent, after the fork */
-/* The child itself; MP_ESTATE: too late. The life file is looked at before the fork, as in the child
-   each page that is touched has to be fetched. */
+/* The child itself; MP_ESTATE: too late. The life file is looked at before the fork, as in the
+   child each page that is touched has to be fetched. */
 int mp__life_adopt(mp__owner owner, bool file_is_ours);
 bool mp__life_file_is_ours(void);
 void mp__life_release(mp__owner owner); /* whoever reaped it, or could not fork */
@@ -192,7 +192,8 @@ static inline uint32_t mp__object_serial(const struct mp__object *object)
 }
 bool mp__object_ended(struct mp__object *object, uint32_t serial);
 
-/* The first thing a call does: before it looks at the kind, so that what it sees is of this life. */
+/* The first thing a call does: before it looks at the kind, so that what it sees is of this
+   life. */
 static inline struct mp__ref mp__ref_to(void *p)
 {
     struct mp__ref ref = {p, p != NULL ? mp__object_serial(p) : 0};

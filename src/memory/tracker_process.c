@@ -2,11 +2,11 @@
  *
  * How it works
  *   [ note | name NUL ][ note | name NUL ] ...   in one piece of memory that grows and is pruned
- *   It keeps none of the memory that it was forked with but its stack and variables: a large program
- *   would cost twice what it writes later. So it takes and uses no memory of malloc's.
+ *   It keeps none of the memory that it was forked with but its stack and variables: a large
+ *   program would cost twice what it writes later. So it takes and uses no memory of malloc's.
  *   It receives until the end of the channel, removes files, then folders, then segments, tells how
- *   many there were, and ends. It has nothing to save, and nothing shared: a death of it leaves what
- *   it knew, which the processes of the tree tell the next one.
+ *   many there were, and ends. It has nothing to save, and nothing shared: a death of it leaves
+ *   what it knew, which the processes of the tree tell the next one.
  */
 #include "memory/tracker_process.h"
 

@@ -2,9 +2,9 @@
  * guard.
  *
  * How it works
- *   The first taking of a lock lists it. Before a fork the forking thread takes the list's own lock,
- *   then all listed ones; after it the parent frees them, and the child, which has this one thread,
- *   makes them new and then runs what each lock has for it, with all of them free.
+ *   The first taking of a lock lists it. Before a fork the forking thread takes the list's own
+ *   lock, then all listed ones; after it the parent frees them, and the child, which has this one
+ *   thread, makes them new and then runs what each lock has for it, with all of them free.
  *   The order: who holds a fork lock takes no other one, and does not fork. So it does not matter
  *   in which order a fork takes them; the list's own lock is held for a moment at a first taking,
  *   with no fork lock held.

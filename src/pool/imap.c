@@ -1,10 +1,10 @@
 /* Iterators over results: runs of items in flight, in the order in which they were handed in.
  *
  * How it works
- *   A run is a chunk: a work of one task, or a code in place of it if it could not be handed in. All
- *   runs of a list are made at once; a function is asked for items when no result is at hand and
- *   fewer runs are in flight than keep the workers busy. Runs are taken from the front, or, where the
- *   order does not matter, the first that is ready.
+ *   A run is a chunk: a work of one task, or a code in place of it if it could not be handed in.
+ *   All runs of a list are made at once; a function is asked for items when no result is at hand
+ *   and fewer runs are in flight than keep the workers busy. Runs are taken from the front, or,
+ *   where the order does not matter, the first that is ready.
  *   One lock covers an iterator, as mp_pool_join feeds the rest of an input from another thread.
  */
 #include "pool/pool.h"

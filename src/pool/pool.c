@@ -209,7 +209,7 @@ int mp_pool_apply_async(mp_pool *pool, mp_task *task, mp_obj arg, mp_async_resul
     return work_give(pool, work, false, &no_map_options, out);
 }
 
-/* ---- lists ------------------------------------------------------------------------------------ */
+/* ---- lists ----------------------------------------------------------------------------------- */
 
 static struct mp__map_call map_call(mp_task *task, mp_obj iterable, mp_obj *results,
                                     const mp_map_options *options)
@@ -267,7 +267,7 @@ int mp_pool_map_async(mp_pool *pool, mp_task *task, mp_obj iterable, mp_async_re
     return rc != 0 ? rc : work_give(pool, work, true, options, out);
 }
 
-/* ---- arrays ----------------------------------------------------------------------------------- */
+/* ---- arrays ---------------------------------------------------------------------------------- */
 
 static bool array_fits(const void *items, size_t count, size_t item_size, const void *results,
                        size_t result_size)

@@ -2,7 +2,8 @@
  *
  * How it works
  *   "q" int | "d" float | "xxxxxxx?" bool | "xxxxxx?x" None | "<n>s" str, bytes, padded with NULs
- *   A format has 8 bytes, NULs behind it. The kind says what the format does not: str, bytes or None.
+ *   A format has 8 bytes, NULs behind it. The kind says what the format does not: str, bytes or
+ *   None.
  *   A str's or bytes' format always says the size of its slot, and NULs at its end do not count.
  *   What is read may be anybody's and change meanwhile: it is copied first, checked then.
  *   A death between the stores leaves an item of one value's kind and another's bytes.

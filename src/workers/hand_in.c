@@ -477,7 +477,8 @@ struct mp__crew *mp__work_crew(struct mp__work *work)
     return work->crew;
 }
 
-/* A task that nobody has claimed becomes done; that its results are EMPTY tells that it never ran. */
+/* A task that nobody has claimed becomes done; that its results are EMPTY tells that it never
+   ran. */
 static bool task_cancel(struct mp__crew *crew, struct mp__task *task)
 {
     uint64_t word = atomic_load(&task->word);

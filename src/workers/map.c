@@ -27,7 +27,7 @@ void mp__callbacks_run(const struct mp__callbacks *calls, struct mp__work *work)
         mp_obj_free(&result);
 }
 
-/* ---- maps ------------------------------------------------------------------------------------- */
+/* ---- maps ------------------------------------------------------------------------------------ */
 
 int mp__map_terms(const mp_map_options *options, struct mp__terms *terms)
 {
