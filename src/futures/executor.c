@@ -13,7 +13,7 @@ struct mp_executor {
 static const mp_task_options no_task_options;
 static const mp_map_options no_map_options;
 
-int mp__executor_check(const mp_executor *executor)
+static int executor_check(const mp_executor *executor)
 {
     if (executor == NULL)
         return mp__fail(MP_EINVAL);
@@ -60,7 +60,7 @@ int mp_executor_submit_with(mp_executor *executor, mp_task *task, mp_obj arg, mp
     struct mp__work *work;
     struct mp__terms terms = {0};
     struct mp__notice notice;
-    int rc = mp__executor_check(executor);
+    int rc = executor_check(executor);
     if (rc == 0 && task == NULL)
         rc = mp__fail(MP_EINVAL);
     if (rc == 0)
@@ -92,7 +92,7 @@ int mp_executor_map(mp_executor *executor, mp_task *task, mp_obj iterable, mp_ob
                                 .iterable = iterable,
                                 .results = results,
                                 .options = options != NULL ? options : &no_map_options};
-    int rc = mp__executor_check(executor);
+    int rc = executor_check(executor);
     if (rc == 0 && mp__moment_of(timeout, &call.until) != 0)
         rc = mp__fail(MP_EINVAL);
     return rc == 0 ? mp__crew_map(executor->crew, &call) : rc;
@@ -102,7 +102,7 @@ int mp_executor_map(mp_executor *executor, mp_task *task, mp_obj iterable, mp_ob
 
 int mp_executor_shutdown(mp_executor *executor, bool wait, bool cancel_futures)
 {
-    int rc = mp__executor_check(executor);
+    int rc = executor_check(executor);
     if (rc != 0)
         return rc;
     if (wait && mp__crew_is_helper(executor->crew))
@@ -135,7 +135,7 @@ void mp_executor_destroy(mp_executor *executor)
 {
     if (executor == NULL || executor->magic != MP__EXECUTOR_MAGIC)
         return;
-    if (mp__executor_check(executor) == 0) {
+    if (executor_check(executor) == 0) {
         mp__crew_close(executor->crew);
         if (!mp__crew_is_helper(executor->crew))
             mp__crew_join(executor->crew, MP__NEVER);

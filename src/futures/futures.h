@@ -10,8 +10,6 @@
 #define MP__FUTURE_MAGIC UINT32_C(0x4d504655)
 #define MP__COMPLETION_MAGIC UINT32_C(0x4d50434f)
 
-int mp__executor_check(const mp_executor *executor);
-
 /* A future whose work comes by mp__future_begin; the callbacks of the options are its first. */
 int mp__future_make(const mp_task_options *options, mp_future **out, struct mp__terms *terms,
                     struct mp__notice *notice);

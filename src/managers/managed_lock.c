@@ -153,7 +153,7 @@ void mp__mutex_end(struct mp__mutex *mutex)
     thread_set(mutex, NULL);
 }
 
-void mp__mutex_lost(struct mp__mutex *mutex, const struct mp__holder *holder)
+static void mutex_lost(struct mp__mutex *mutex, const struct mp__holder *holder)
 {
     if (mutex->depth > 0 && !mutex->recursive && mutex->process == holder)
         mutex_pass(mutex, true);
@@ -239,7 +239,7 @@ static void lock_left(struct mp__managed *self, struct mp__client *client)
 
 static void lock_lost(struct mp__managed *self, const struct mp__holder *holder)
 {
-    mp__mutex_lost(mutex_of(self), holder);
+    mutex_lost(mutex_of(self), holder);
 }
 
 struct mp__mutex *mp__mutex_of(struct mp__managed *object)

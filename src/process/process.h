@@ -108,8 +108,7 @@ struct mp__killed {
     mp__owner owners[MP__KILLED_MAX];
 };
 
-/* reap.c: under the lock; true if the child has ended. */
-bool mp__process_reap(mp_process *p, struct mp__killed *killed);
+/* reap.c */
 int mp__process_sentinel(mp_process *p);  /* a descriptor or a code; without the lock */
 int mp__process_has_ended(mp_process *p); /* 1, 0 or a code; without the lock */
 void mp__children_reap(struct mp__registry *registry, struct mp__killed *killed);

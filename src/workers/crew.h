@@ -86,7 +86,6 @@ extern struct mp__crew *mp__crew_here; /* in a supervisor and in workers: whose 
 int mp__crew_check_feed(struct mp__crew *crew, bool is_input);
 
 /* hand_in.c, under the crew's lock */
-void mp__work_reclaim(struct mp__work *work);
 void mp__orphans_reap(struct mp__crew *crew, size_t most);
 
 /* The owner has found that nobody works any more (settle.c). */

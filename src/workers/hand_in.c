@@ -179,7 +179,7 @@ static void failures_give(struct mp__task *task)
     }
 }
 
-void mp__work_reclaim(struct mp__work *work)
+static void work_reclaim(struct mp__work *work)
 {
     struct mp__crew *crew = work->crew;
     struct mp__job *job = work->job;
@@ -218,7 +218,7 @@ void mp__orphans_reap(struct mp__crew *crew, size_t most)
             crew->orphans_end = &crew->orphans;
         crew->orphan_count--;
         if (mp__work_is_done(work))
-            mp__work_reclaim(work);
+            work_reclaim(work);
         else
             orphan_add(crew, work);
     }
@@ -248,7 +248,7 @@ void mp__work_release(struct mp__work *work)
     }
     pthread_mutex_lock(&crew->lock);
     if (mp__work_is_done(work)) {
-        mp__work_reclaim(work);
+        work_reclaim(work);
     } else {
         orphan_add(crew, work);
     }
