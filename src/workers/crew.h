@@ -78,8 +78,8 @@ struct mp__work {
     struct mp__work *next; /* orphans, or watched */
 };
 
-int mp__supervisor_main(void *arg); /* the crew */
-int mp__worker_main(void *arg);     /* the number of its place */
+int mp__supervisor_main(void *arg);    /* the crew */
+int mp__worker_main(void *arg);        /* the number of its place */
 extern struct mp__crew *mp__crew_here; /* in a supervisor and in workers: whose they are */
 
 /* Without a look for a death; an open input may still feed a crew that was closed. */

@@ -139,7 +139,7 @@ struct mp__items {
     size_t n;
     mp_obj *made; /* they had to be made */
 };
-int mp__items_of(mp_obj iterable, struct mp__items *out); /* MP_ETYPE; -ENOMEM */
+int mp__items_of(mp_obj o, struct mp__items *out); /* MP_ETYPE: no iterable; -ENOMEM */
 void mp__items_free(struct mp__items *items);
 
 /* ---- what the faces share (map.c) --------------------------------------------------------- */
