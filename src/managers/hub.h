@@ -171,7 +171,7 @@ int mp__proxy_ask(struct mp_proxy *proxy, const char *typeid, const char *method
 int mp__proxy_ask_number(struct mp_proxy *proxy, const char *typeid, const char *method,
                          const mp_obj *args, size_t n);
 int mp__proxy_print(struct mp_proxy *proxy, const char *typeid, bool with_newline, FILE *out);
-int mp__proxy_repr(struct mp_proxy *proxy, const char *typeid, char *buf, size_t n);
+int mp__proxy_repr(struct mp_proxy *proxy, const char *expected, char *buf, size_t n);
 /* A tuple or None, which becomes one; a dict with str keys or None. MP_ETYPE, reported. */
 int mp__arguments_check(mp_obj *args, const mp_obj *kwargs);
 int mp__proxy_from_as(mp_obj object, struct mp_proxy **out, const char *typeid);
