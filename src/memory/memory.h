@@ -151,9 +151,9 @@ struct mp__object {
     _Atomic uint64_t attached; /* the piece that lives as long as it does, or 0 */
     _Atomic mp__owner creator;
     _Atomic uint32_t depth;               /* RLock: acquisitions by its holder */
-    uint16_t detail;                      /* the kind's own number, written once */
+    _Atomic uint16_t detail;              /* the kind's own number, written once in each life */
     _Atomic uint16_t heirs;               /* how often its word was taken over from the dead */
-    uint64_t length;                      /* likewise */
+    _Atomic uint64_t length;              /* as `detail`; a call that is late may look at both */
     _Alignas(16) unsigned char small[16]; /* a value that fits */
     _Alignas(16) mp__gate gate[2];
 };
