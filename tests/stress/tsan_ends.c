@@ -4,7 +4,7 @@
 
 #include <mp/mp.h>
 
-enum { LIVES = 6000, PLACES = 4 };
+enum { LIVES = 30000, PLACES = 2 };
 
 /* Where the others find the object of a place; one thread makes and ends them all. */
 static _Atomic(mp_lock *) lock_at[PLACES];
