@@ -15,6 +15,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stddef.h>
 
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "shared words need lock-free 64-bit atomics");
 
@@ -151,13 +152,14 @@ struct mp__object {
     _Atomic uint64_t attached; /* the piece that lives as long as it does, or 0 */
     _Atomic mp__owner creator;
     _Atomic uint32_t depth;               /* RLock: acquisitions by its holder */
-    uint16_t detail;                      /* the kind's own number, written once */
+    _Atomic uint16_t detail;              /* the kind's own number, written once in each life */
     _Atomic uint16_t heirs;               /* how often its word was taken over from the dead */
-    uint64_t length;                      /* likewise */
+    _Atomic uint64_t length;              /* as `detail`; a call that is late may look at both */
     _Alignas(16) unsigned char small[16]; /* a value that fits */
     _Alignas(16) mp__gate gate[2];
 };
-_Static_assert(sizeof(struct mp__object) == 128, "two cache lines, the gates in the second");
+_Static_assert(sizeof(struct mp__object) == 128 && offsetof(struct mp__object, gate) == 64,
+               "two cache lines, the gates in the second");
 
 /* A block for an object of `size` bytes in all, zeroed behind its head, owned by the caller and
    invisible to the sweep of others until mp__object_publish. */

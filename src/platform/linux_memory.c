@@ -36,8 +36,9 @@ void *mp__map_wiped(size_t size, void (*reset)(void))
     void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED)
         return NULL;
-    /* covers _Fork and raw clone too; some emulators refuse it */
-    if (madvise(p, size, MADV_WIPEONFORK) != 0)
+    /* covers _Fork and raw clone too; some emulators refuse it, and some take any advice, which is
+       no advice at all, without following it */
+    if (madvise(p, size, -1) == 0 || madvise(p, size, MADV_WIPEONFORK) != 0)
         pthread_atfork(NULL, NULL, reset);
     return p;
 }

@@ -80,7 +80,7 @@ static void meetings_test(const char *name, int workers)
         result.wrong += atomic_load(&meetings->given[i]) > atomic_load(&meetings->held);
     kill_print(name, &result);
     kill_assert_clean(&plan, &result);
-    assert_true(result.recovered > 0);
+    assert_true(result.recovered > 0 || plan.kills < 300); /* of few none may have held */
     mp_barrier_destroy(barrier);
     mp_lock_destroy(repair);
 }

@@ -348,7 +348,7 @@ static void torment(const char *name, int kills)
     kill_run(&plan, &result);
     kill_print(name, &result);
     kill_assert_clean(&plan, &result);
-    assert_true(result.recovered > 0);
+    assert_true(result.recovered > 0 || kills < 100); /* of few none may have held */
     look();
     assert_locks_are_free();
     assert_messages_are_right(&result);

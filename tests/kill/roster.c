@@ -40,11 +40,12 @@ struct look {
     unsigned long long start;
 };
 
-/* False: there is no such process. */
+/* False: there is no such process. Through its first thread: of /proc/PID/stat an emulator shows a
+   process one of its own making, with a start that others do not see. */
 static bool look_up(pid_t pid, struct look *look)
 {
     char path[64], line[1024];
-    (void)snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid);
+    (void)snprintf(path, sizeof path, "/proc/%ld/task/%ld/stat", (long)pid, (long)pid);
     FILE *file = fopen(path, "r");
     if (file == NULL)
         return false;

@@ -148,5 +148,5 @@ void sparse_print(const char *name, const struct sparse_result *r)
 int sparse_rounds(void)
 {
     int kills = kill_count(300);
-    return kills <= 300 ? 60 : 1000;
+    return kills > 300 ? 1000 : kills < 100 ? 20 : 60;
 }
