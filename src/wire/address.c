@@ -202,7 +202,8 @@ int mp__address_obj_text(const mp_obj *o, char text[MP__ADDRESS_ROOM])
 /* How long the system may sleep in a call that sends; 0: without a limit. */
 static void fd_limit(int fd, int64_t span)
 {
-    struct timeval limit = {.tv_sec = span / MP__SECOND, .tv_usec = span % MP__SECOND / 1000};
+    struct timeval limit = {.tv_sec = (time_t)(span / MP__SECOND),
+                            .tv_usec = (suseconds_t)(span % MP__SECOND / 1000)};
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
 }
 

@@ -59,12 +59,22 @@ int mp_connection_send_fd(mp_connection *c, int fd)
     return 0;
 }
 
+/* As CMSG_NXTHDR does, which in some libcs is no expression of clean types. */
+static struct cmsghdr *head_after(const struct msghdr *message, struct cmsghdr *head)
+{
+    size_t at = (size_t)((unsigned char *)head - (unsigned char *)message->msg_control);
+    at += CMSG_SPACE(head->cmsg_len - CMSG_LEN(0));
+    if (at + sizeof *head > message->msg_controllen)
+        return NULL;
+    return (void *)((unsigned char *)message->msg_control + at);
+}
+
 /* Adds the descriptors that came to fd[]; gives how many there are now. */
 static size_t fds_collect(struct msghdr *message, int fd[FDS_MOST])
 {
     size_t n = 0;
     for (struct cmsghdr *head = CMSG_FIRSTHDR(message); head != NULL;
-         head = CMSG_NXTHDR(message, head)) {
+         head = head_after(message, head)) {
         if (head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS)
             continue;
         size_t more = (head->cmsg_len - CMSG_LEN(0)) / sizeof(int);

@@ -152,7 +152,7 @@ static void test_a_limit_of_address_space_is_shared_with_the_program(void **stat
         print_message("SKIPPED: a sanitizer takes all address space for itself\n");
         skip();
     }
-    static const size_t spaces[] = {(size_t)1 << 32, (size_t)400 << 20, (size_t)100 << 20};
+    static const size_t spaces[] = {(size_t)1 << 31, (size_t)400 << 20, (size_t)100 << 20};
     for (size_t i = 0; i < sizeof spaces / sizeof *spaces; i++) {
         size_t space = spaces[i];
         child_must_succeed(ask_under_a_limit, &space);

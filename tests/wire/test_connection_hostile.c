@@ -234,7 +234,7 @@ static int expected_next(struct reading *r, bool *inside)
         return MP_EOVERFLOW;
     if (r->value > r->bytes->n - r->at)
         return MP_EEOF;
-    r->at += r->value;
+    r->at += (size_t)r->value;
     return 0;
 }
 
