@@ -107,6 +107,8 @@ static void test_python_itself_prints_the_same(void **state)
     }
     struct rng rng = rng_start(rng_seed());
     for (const char *code = typecodes; *code != '\0'; code++) {
+        if (sizeof(long) != 8 && strchr("lL", *code))
+            continue; /* that Python's may be another */
         unsigned char bytes[160];
         char text[2048];
         size_t size = *code == '?'           ? 1
