@@ -45,12 +45,9 @@ static int un_parse(struct mp__address *address, const char *name, size_t at)
 
 static int abstract_parse(struct mp__address *address, const char *text)
 {
-#ifdef __linux__
+    if (!MP__HAS_ABSTRACT_NAMES)
+        return no_address(text, "abstract ones are Linux's");
     return un_parse(address, text + 1, 1);
-#else
-    (void)address;
-    return no_address(text, "abstract ones are Linux's");
-#endif
 }
 
 /* The digits at the end. */
@@ -289,8 +286,7 @@ static int in_connect(int fd, const struct mp__address *address, mp__moment unti
 
 int mp__address_socket(const struct mp__address *address)
 {
-    int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    return mp__fd_raise(fd, MP__FD_FLOOR);
+    return mp__socket_open(address->any.sa_family);
 }
 
 int mp__address_join(int fd, const struct mp__address *address, mp__moment until)

@@ -9,15 +9,10 @@
 #include "wire/connection.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#ifndef MSG_CMSG_CLOEXEC
-#define MSG_CMSG_CLOEXEC 0
-#endif
 
 #define FDS_MOST 16 /* taken in at once, to be closed if more than one came */
 
@@ -118,7 +113,7 @@ int mp_connection_recv_fd(mp_connection *c)
                                   .msg_iovlen = 1,
                                   .msg_control = room.bytes,
                                   .msg_controllen = sizeof room.bytes};
-        got = recvmsg(stream.fd, &message, MSG_CMSG_CLOEXEC);
+        got = mp__fd_receive(stream.fd, &message);
         if (got >= 0)
             break;
         rc = mp__stream_retry(stream.fd, POLLIN);
