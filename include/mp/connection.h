@@ -36,10 +36,10 @@
  * One end of a stream of messages, mirroring Python's Connection.
  *
  *     mp_connection *here, *there;
- *     MP_CHECK(mp_pipe(&here, &there, true));
- *     MP_CHECK(mp_connection_send(there, MP_LIST(1, "two")));     // in the child
  *     mp_obj list;
- *     MP_CHECK(mp_connection_recv(here, &list));                  // in the parent
+ *     MP_CHECK(mp_pipe(&here, &there, true));                 // here, there = Pipe()
+ *     MP_CHECK(mp_connection_send(there, MP_LIST(1, "two"))); // in a child: there.send([1, "two"])
+ *     MP_CHECK(mp_connection_recv(here, &list));              // in the parent: here.recv()
  *     mp_obj_free(&list);
  */
 typedef struct mp_connection mp_connection;
@@ -51,7 +51,7 @@ typedef struct mp_connection mp_connection;
  *     mp_connection *connection;
  *     mp_listener_options options = {.authkey = "secret", .authkey_len = 6};
  *     MP_CHECK(mp_listener_create(&listener, "localhost:6000", &options));
- *     MP_CHECK(mp_listener_accept(listener, &connection, MP_FOREVER));
+ *     MP_CHECK(mp_listener_accept(listener, &connection, MP_FOREVER)); // listener.accept()
  *
  * ADDRESSES. "/path/of/socket", and any other text without a colon, is a socket in the file system;
  * "@name" one in Linux's abstract name space (Python: "\0name"); "host:port" TCP over IPv4 (Python:
@@ -69,19 +69,19 @@ typedef struct mp_connection mp_connection;
  */
 typedef struct mp_listener mp_listener;
 
-typedef struct mp_future mp_future;
+typedef struct mp_future mp_future; /* of futures.h */
 
 /** Options of a listener; all zero is Python's default. */
 typedef struct mp_listener_options {
     const void *authkey; /**< NULL: no authentication; a key of no bytes is one */
-    size_t authkey_len;
-    int backlog; /**< connections that may wait to be accepted; 0: 1 */
+    size_t authkey_len;  /**< bytes */
+    int backlog;         /**< connections that may wait to be accepted; 0: 1 */
 } mp_listener_options;
 
 /** Options of a client; all zero is Python's default. */
 typedef struct mp_client_options {
     const void *authkey; /**< NULL: no authentication; a key of no bytes is one */
-    size_t authkey_len;
+    size_t authkey_len;  /**< bytes */
 } mp_client_options;
 
 /** What an item of mp_wait is. */
@@ -99,13 +99,13 @@ typedef enum mp_wait_kind {
  * One of the things mp_wait waits for, and whether it was ready.
  *
  *     mp_waitable items[] = {MP_WAITABLE(connection), MP_WAITABLE(process)};
- *     MP_CHECK(mp_wait(items, 2, 5.0));
+ *     MP_CHECK(mp_wait(items, 2, 5.0)); // wait([connection, process.sentinel], 5.0)
  *     if (items[0].ready)
  *         MP_CHECK(mp_connection_recv(connection, &object));
  */
 typedef struct mp_waitable {
-    mp_wait_kind kind;
-    bool ready; /**< written by mp_wait */
+    mp_wait_kind kind; /**< which of those below it is */
+    bool ready;        /**< written by mp_wait */
     union {
         int fd;
         mp_connection *connection;
@@ -346,7 +346,11 @@ MP_API int mp_listener_fileno(mp_listener *listener);
  */
 MP_API int mp_listener_close(mp_listener *listener);
 
-/** Close the listener if it is open, and give the object back; NULL is fine. */
+/**
+ * Close the listener if it is open, and give the object back; NULL is fine.
+ * Python: the last reference goes
+ * Does not wait. What was accepted stays open. In a forked child it leaves the socket's file.
+ */
 MP_API void mp_listener_destroy(mp_listener *listener);
 
 /**
@@ -357,6 +361,10 @@ MP_API void mp_listener_destroy(mp_listener *listener);
  * Returns 0; MP_EAUTH (AuthenticationError) if either has another key; MP_ETIMEOUT; MP_EEOF
  * (EOFError) if the other side hangs up meanwhile; MP_EINVAL (ValueError) for an address that is
  * none; -ECONNREFUSED, -ENOENT, ... (OSError), as mp_listener_create; -ENOMEM.
+ *
+ *     mp_client_options options = {.authkey = "secret", .authkey_len = 6};
+ *     MP_CHECK(mp_client(&connection, "localhost:6000", &options, 5.0));
+ *
  * \param options may be NULL
  */
 MP_API int mp_client(mp_connection **out, const char *address, const mp_client_options *options,

@@ -16,7 +16,7 @@
 
 #include "export.h"
 
-/**
+/*
  * Every code of libmp in the order of its value, from -4999 upwards: X(name, text, exception).
  * The code is MP_ and the name, the text is mp_strerror's, the exception is Python's nearest.
  * Use `name` with # and ## only: most of these names are macros of <errno.h> as well.
@@ -99,7 +99,7 @@ MP_API const char *mp_error_detail(void);
  */
 MP_API int mp_error_code(void);
 
-/** What MP_CHECK and the guards call: yields `result`, or ends the program if it is negative. */
+/* What MP_CHECK and the guards call: yields `result`, or ends the program if it is negative. */
 MP_API int mp_check_(int result, const char *file, int line, const char *expr);
 
 MP_END_DECLS
@@ -107,10 +107,11 @@ MP_END_DECLS
 /**
  * Go on only if a call succeeded.
  * Python: an exception that nobody catches
- * Evaluates `expr` once and yields it. If it is negative, prints file:line: expr: text (detail)
- * on stderr and ends the process with status 1: the main one as exit does, a child as if its
- * target had returned 1, so that atexit handlers of the parent never run there. Whatever thread
- * it happens in, the whole process ends; locks it held are told to the next as MP_RECOVERED.
+ * Evaluates `expr` once and yields it. If it is negative, prints file, line, `expr`, the text and
+ * the detail of the error on stderr and ends the process with status 1: the main one as exit does,
+ * a child as if its target had returned 1, so that atexit handlers of the parent never run there.
+ * Whatever thread it happens in, the whole process ends; locks it held are told to the next as
+ * MP_RECOVERED.
  */
 #define MP_CHECK(expr) mp_check_((expr), __FILE__, __LINE__, #expr)
 

@@ -23,9 +23,9 @@
  *     mp_executor *executor;
  *     mp_future *future;
  *     mp_obj result;
- *     MP_CHECK(mp_executor_create(&executor, 4, NULL));
- *     MP_CHECK(mp_executor_submit(executor, square, MP(5), &future));
- *     MP_CHECK(mp_future_result(future, &result, MP_FOREVER));
+ *     MP_CHECK(mp_executor_create(&executor, 4, NULL));               // ProcessPoolExecutor(4)
+ *     MP_CHECK(mp_executor_submit(executor, square, MP(5), &future)); // executor.submit(square, 5)
+ *     MP_CHECK(mp_future_result(future, &result, MP_FOREVER));        // future.result()
  *     mp_obj_free(&result);
  *     mp_future_destroy(future);
  *     mp_executor_destroy(executor);
@@ -35,21 +35,30 @@ typedef struct mp_executor mp_executor;
 /** One task's result to be, mirroring Python's Future; outlives its executor. */
 typedef struct mp_future mp_future;
 
-/** Futures in the order in which they get done, mirroring what as_completed() gives. */
+/**
+ * Futures in the order in which they get done, mirroring what as_completed() gives.
+ *
+ *     mp_completion *completion;
+ *     mp_future *done;
+ *     MP_CHECK(mp_as_completed(futures, 2, &completion, MP_FOREVER));
+ *     while (MP_CHECK(mp_completion_next(completion, &done)) == 1) // for done in as_completed(fs):
+ *         MP_CHECK(mp_future_result(done, NULL, MP_NOWAIT));
+ *     mp_completion_destroy(completion);
+ */
 typedef struct mp_completion mp_completion;
 
-/** All zero: as Python's ProcessPoolExecutor(). */
+/** Options of mp_executor_create; all zero: as Python's ProcessPoolExecutor(). */
 typedef struct mp_executor_options {
-    mp_initializer *initializer;
+    mp_initializer *initializer;  /**< NULL: none */
     void *initarg;                /**< as it is when the executor is made */
     unsigned max_tasks_per_child; /**< tasks after which a worker is replaced; 0: never */
 } mp_executor_options;
 
 /** What mp_futures_wait waits for. */
 typedef enum mp_return_when {
-    MP_ALL_COMPLETED,
-    MP_FIRST_COMPLETED,
-    MP_FIRST_EXCEPTION /**< one that failed (a cancelled one did not), or all */
+    MP_ALL_COMPLETED,   /**< all of them */
+    MP_FIRST_COMPLETED, /**< one of them */
+    MP_FIRST_EXCEPTION  /**< one that failed (a cancelled one did not), or all */
 } mp_return_when;
 
 MP_BEGIN_DECLS
@@ -68,14 +77,21 @@ MP_API int mp_executor_create(mp_executor **out, int max_workers,
 /**
  * Hand in a task.
  * Python: Executor.submit(fn, arg)
- * Does not wait. `arg` has been encoded when it returns. *out is the caller's, to be given back with
- * mp_future_destroy; NULL: nobody wants it.
- * Returns 0; MP_ESTATE (RuntimeError) after shutdown; MP_EBROKENPOOL (BrokenProcessPool); MP_EPICKLE,
- * MP_EOVERFLOW, MP_ETYPE for an `arg` that cannot be encoded; -ENOMEM.
+ * Does not wait. `arg` has been encoded when it returns. *out is the caller's, to be given back
+ * with mp_future_destroy; NULL: nobody wants it.
+ * Returns 0; MP_ESTATE (RuntimeError) after shutdown; MP_EBROKENPOOL (BrokenProcessPool);
+ * MP_EPICKLE, MP_EOVERFLOW, MP_ETYPE for an `arg` that cannot be encoded; -ENOMEM.
  */
 MP_API int mp_executor_submit(mp_executor *executor, mp_task *task, mp_obj arg, mp_future **out);
 
-/** The same with a limit of time, retries or callbacks. As mp_pool_apply_async. */
+/**
+ * Hand in a task with a limit of time, retries or callbacks.
+ * Python: has no such thing
+ * As mp_executor_submit, with the options of mp_pool_apply_async.
+ * Returns as mp_executor_submit; MP_EINVAL (ValueError) for a negative or NaN task_timeout; -EAGAIN
+ * (no thread).
+ * \param options may be NULL
+ */
 MP_API int mp_executor_submit_with(mp_executor *executor, mp_task *task, mp_obj arg,
                                    mp_future **out, const mp_task_options *options);
 
@@ -93,8 +109,8 @@ MP_API int mp_executor_map(mp_executor *executor, mp_task *task, mp_obj iterable
  * Hand in no more; what was handed in runs.
  * Python: Executor.shutdown(wait=True, *, cancel_futures=False)
  * Waits for its end if `wait`; else the program's exit does. May be called again.
- * Returns 0; MP_ESTATE in another process, or if it should wait on the helper thread; having waited,
- * MP_EBROKENPOOL (BrokenProcessPool) if it broke or its supervisor died.
+ * Returns 0; MP_ESTATE in another process, or if it should wait on the helper thread; having
+ * waited, MP_EBROKENPOOL (BrokenProcessPool) if it broke or its supervisor died.
  * \param cancel_futures what has not begun is cancelled
  */
 MP_API int mp_executor_shutdown(mp_executor *executor, bool wait, bool cancel_futures);
@@ -107,14 +123,14 @@ MP_API int mp_executor_shutdown(mp_executor *executor, bool wait, bool cancel_fu
  */
 MP_API int mp_executor_terminate_workers(mp_executor *executor);
 
-/** The same with SIGKILL. Python: Executor.kill_workers() */
+/** As mp_executor_terminate_workers, with SIGKILL. Python: Executor.kill_workers() */
 MP_API int mp_executor_kill_workers(mp_executor *executor);
 
 /**
  * Shut down, wait, and free the executor.
  * Python: Executor.__exit__
- * Waits for all that was handed in, but in one of the executor's own callbacks it does not: the helper
- * thread sees to the rest. Futures stay usable until their own destroy. NULL is fine.
+ * Waits for all that was handed in, but in one of the executor's own callbacks it does not: the
+ * helper thread sees to the rest. Futures stay usable until their own destroy. NULL is fine.
  */
 MP_API void mp_executor_destroy(mp_executor *executor);
 
@@ -131,24 +147,24 @@ MP_API void mp_executor_destroy(mp_executor *executor);
 MP_API int mp_future_result(mp_future *future, mp_obj *out, double timeout);
 
 /**
- * Wait for the end, and ask how it went.
+ * Wait for the end of a task, and ask how it went.
  * Python: Future.exception(timeout=None)
  * *code is 0, or what mp_future_result returns; mp_error_detail and mp_error_code tell more.
  * Returns 0; MP_ETIMEOUT (TimeoutError); MP_ECANCELLED (CancelledError); MP_ESTATE.
  */
 MP_API int mp_future_exception(mp_future *future, int *code, double timeout);
 
-/** Ask whether it has ended or was cancelled. Python: Future.done() */
+/** Ask whether a task has ended or was cancelled. Python: Future.done() */
 MP_API bool mp_future_done(mp_future *future);
 
-/** Ask whether a worker runs it now. Python: Future.running() */
+/** Ask whether a worker runs the task now. Python: Future.running() */
 MP_API bool mp_future_running(mp_future *future);
 
-/** Ask whether it was cancelled. Python: Future.cancelled() */
+/** Ask whether a task was cancelled. Python: Future.cancelled() */
 MP_API bool mp_future_cancelled(mp_future *future);
 
 /**
- * Cancel it, if no worker has begun.
+ * Cancel a task, if no worker has begun.
  * Python: Future.cancel()
  * Functions that wait for its end run in this call.
  * Returns 1: it is cancelled, now or before; 0: it runs or has ended; MP_ESTATE in another process.
@@ -156,17 +172,17 @@ MP_API bool mp_future_cancelled(mp_future *future);
 MP_API int mp_future_cancel(mp_future *future);
 
 /**
- * Have a function called when it is done.
+ * Have a function called when a future is done.
  * Python: Future.add_done_callback(fn)
- * Called once: now, if it is done and the functions added before have been called, else on the helper
- * thread, in the order they were added; the future is done for everybody by then. It may be destroyed
- * before: fn still runs.
+ * Called once: now, if it is done and the functions added before have been called, else on the
+ * helper thread, in the order they were added; the future is done for everybody by then. It may be
+ * destroyed before: fn still runs.
  * Returns 0; MP_ESTATE in another process; -ENOMEM, -EAGAIN (no thread).
  */
 MP_API int mp_future_add_done_callback(mp_future *future, void (*fn)(mp_future *, void *),
                                        void *arg);
 
-/** Give it back; the task goes on, and the callbacks run. Python: del future. NULL is fine. */
+/** Give a future back; its task goes on, callbacks run. Python: del future. NULL is fine. */
 MP_API void mp_future_destroy(mp_future *future);
 
 /**
@@ -189,7 +205,7 @@ MP_API int mp_futures_wait(mp_future *const *fs, size_t n, mp_return_when return
 MP_API int mp_as_completed(mp_future *const *fs, size_t n, mp_completion **out, double timeout);
 
 /**
- * Wait for the next one.
+ * Wait for the next future that gets done.
  * Python: next(iterator)
  * *out is one of fs, borrowed.
  * Returns 1; 0 at the end (StopIteration); MP_ETIMEOUT (TimeoutError), with "2 (of 4) futures
@@ -206,6 +222,7 @@ MP_END_DECLS
  * Run the block that follows, then shut the executor down and wait.
  * Python: with executor:
  * However the block is left: its end, break, return, goto. It still has to be destroyed.
+ *
  *     MP_WITH_EXECUTOR(executor) { MP_CHECK(mp_executor_submit(executor, task, arg, &future)); }
  */
 #define MP_WITH_EXECUTOR(x) MP_WITH_(executor, x, MP_CAT_(mp_guard_, __COUNTER__))

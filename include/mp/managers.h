@@ -16,6 +16,7 @@
  * that is stored in a managed object keeps what it stands for alive, as long as it is stored.
  *
  * CALLS through proxies wait for the server's answer, and for the object where the method does.
+ * They return 0 if nothing else is said, or a code.
  * What the method raised comes as its code: KeyError MP_EKEY, IndexError MP_EINDEX, queue.Empty
  * MP_EEMPTY, queue.Full MP_EFULL, ValueError MP_EINVAL, TypeError MP_ETYPE, AttributeError
  * MP_EATTR, RuntimeError and AssertionError MP_ESTATE, OverflowError MP_EOVERFLOW,
@@ -67,10 +68,25 @@ typedef struct mp_manager mp_manager;
 /** A proxy of a managed dict, mirroring Python's DictProxy. */
 typedef struct mp_dict mp_dict;
 
-/** A proxy of a managed list, mirroring Python's ListProxy. Indices may be negative. */
+/**
+ * A proxy of a managed list, mirroring Python's ListProxy. Indices may be negative.
+ *
+ *     mp_list *list;
+ *     MP_CHECK(mp_manager_list(manager, MP_LIST(3, 1), &list)); // manager.list([3, 1])
+ *     MP_CHECK(mp_list_append(list, MP(2)));                    // list.append(2)
+ *     MP_CHECK(mp_list_sort(list, false));                      // list.sort()
+ *     mp_list_destroy(list);
+ */
 typedef struct mp_list mp_list;
 
-/** A proxy of a managed Namespace, mirroring Python's NamespaceProxy. */
+/**
+ * A proxy of a managed Namespace, mirroring Python's NamespaceProxy.
+ *
+ *     mp_namespace *shared;
+ *     MP_CHECK(mp_manager_namespace(manager, MP_NONE, &shared)); // manager.Namespace()
+ *     MP_CHECK(mp_namespace_set(shared, "x", MP(10)));           // shared.x = 10
+ *     mp_namespace_destroy(shared);
+ */
 typedef struct mp_namespace mp_namespace;
 
 /**
@@ -88,24 +104,26 @@ typedef struct mp_proxy mp_proxy;
 typedef struct mp_manager_options {
     const char *address; /**< as mp_listener_create takes it; NULL: a socket in a new folder */
     const void *authkey; /**< NULL: this process's, see mp_process_authkey */
-    size_t authkey_len;
+    size_t authkey_len;  /**< bytes */
     mp_initializer *initializer; /**< runs in the server first; anything but 0: no manager */
-    void *initarg;
-    double shutdown_timeout; /**< seconds until a server that is to end is killed; 0: 1.0 */
+    void *initarg;               /**< what it is given */
+    double shutdown_timeout;     /**< seconds until a server that is to end is killed; 0: 1.0 */
 } mp_manager_options;
 
 /**
- * A method of a managed type: 0 and *result (None at first, an owned object is freed by the
- * library), or a code, which the caller gets as it is, a Python client as the exception that
- * mp_error_exception names, with mp_error_detail() as its text. `args` is a tuple, `kwargs` a dict,
- * both borrowed. Several threads may be inside at the same time, with the same `self` too.
+ * A method of a managed type.
+ * `args` is a tuple, `kwargs` a dict, both borrowed. Several threads may be inside at the same
+ * time, with the same `self` too.
+ * Returns 0 and *result, which is None at first, and freed by the library if it is owned; or a
+ * code, which the caller gets as it is, a Python client as the exception that mp_error_exception
+ * names, with mp_error_detail() as its text.
  */
 typedef int mp_managed_call(void *self, mp_obj args, mp_obj kwargs, mp_obj *result);
 
 /** A method, and with `result_typeid` the type of which its result is made, to be a proxy. */
 typedef struct mp_managed_method {
-    const char *name;
-    mp_managed_call *call;
+    const char *name;          /**< what a proxy calls it by */
+    mp_managed_call *call;     /**< what runs in the server */
     const char *result_typeid; /**< NULL: by value. Else its create gets (result,) */
 } mp_managed_method;
 
@@ -187,7 +205,11 @@ MP_API int mp_manager_number_of_objects(mp_manager *manager);
  */
 MP_API mp_process *mp_manager_process(mp_manager *manager);
 
-/** Shut down what was created here, and give the object back. Proxies remain. NULL is fine. */
+/**
+ * Shut down what was created here, and give the object back; NULL is fine.
+ * Python: the last reference goes
+ * Waits as mp_manager_shutdown. Proxies remain.
+ */
 MP_API void mp_manager_destroy(mp_manager *manager);
 
 /**
@@ -200,12 +222,14 @@ MP_API void mp_manager_destroy(mp_manager *manager);
 MP_API int mp_manager_register(const char *type_id, const mp_managed_type *type);
 
 /**
- * Register a task under a name, by which a managed Pool knows it: clients pass "name" where Python
- * passes a function, and one of Python's that has this name, with or without its module's in front,
- * will do.
+ * Register a task under a name, by which a managed Pool knows it.
  * Python: has no need of it
- * As mp_manager_register. mp_proxy_call(pool, "apply", MP_TUPLE("square", MP_TUPLE(7)), ...) calls
- * the task with (7,); map and its fellows call it with each item.
+ * Clients pass "name" where Python passes a function, and one of Python's that has this name, with
+ * or without its module's in front, will do. As mp_manager_register.
+ *
+ *     mp_proxy_call(pool_proxy, "apply", MP_TUPLE("square", MP_TUPLE(7)), MP_NONE, &result);
+ *
+ * This calls the task with (7,); map and its fellows call it with each item.
  * Returns 0; MP_EINVAL; -ENOMEM.
  */
 MP_API int mp_manager_register_task(const char *name, mp_task *task);
@@ -228,11 +252,11 @@ MP_API int mp_manager_list(mp_manager *manager, mp_obj initial, mp_list **out);
 MP_API int mp_manager_namespace(mp_manager *manager, mp_obj initial, mp_namespace **out);
 
 /**
- * Create a managed object of any type: "Array", "Barrier", "BoundedSemaphore", "Condition", "dict",
- * "Event", "JoinableQueue", "list", "Lock", "Namespace", "Pool", "Queue", "RLock", "Semaphore",
- * "set", "Value", what was registered, and what a server of Python's has.
+ * Create a managed object of any type.
  * Python: manager.<type_id>(*args, **kwargs)
- * The caller owns *out.
+ * The types are "Array", "Barrier", "BoundedSemaphore", "Condition", "dict", "Event",
+ * "JoinableQueue", "list", "Lock", "Namespace", "Pool", "Queue", "RLock", "Semaphore", "set",
+ * "Value", what was registered, and what a server of Python's has. The caller owns *out.
  * Returns 0; MP_EREMOTE (RemoteError) for a type the server does not know, and whatever its
  * constructor raises; or a code of the list above.
  * \param args a tuple, or None
@@ -262,7 +286,9 @@ MP_API int mp_proxy_call(mp_proxy *proxy, const char *method, mp_obj args, mp_ob
 /**
  * Get a copy of the whole object.
  * Python: proxy._getvalue()
- * The caller owns *out. MP_EPICKLE for one that has no value, such as a Lock.
+ * The caller owns *out.
+ * Returns 0; MP_EPICKLE (PicklingError) for one that has no value, such as a Lock; or a code of
+ * the list above.
  */
 MP_API int mp_proxy_getvalue(mp_proxy *proxy, mp_obj *out);
 
@@ -276,12 +302,12 @@ MP_API int mp_proxy_print(mp_proxy *proxy, FILE *out);
 /**
  * Describe the proxy itself: <ListProxy object, typeid 'list' at 0x7f0012345678>.
  * Python: repr(proxy)
- * Asks nobody. Writes as snprintf, at most n bytes with the NUL, and returns the whole length
- * without it; or a code.
+ * Asks nobody. Writes as snprintf, at most n bytes with the NUL.
+ * Returns the whole length without the NUL, or a code.
  */
 MP_API int mp_proxy_repr(mp_proxy *proxy, char *buf, size_t n);
 
-/** Name the type of what it stands for. Python: proxy._token.typeid. Valid until destroy. */
+/** Name the type of what a proxy stands for. Python: proxy._token.typeid. Valid until destroy. */
 MP_API const char *mp_proxy_typeid(mp_proxy *proxy);
 
 /**
@@ -311,15 +337,23 @@ MP_API mp_obj mp_obj_proxy(mp_proxy *proxy);
  */
 MP_API int mp_proxy_from(mp_obj object, mp_proxy **out);
 
-/** As mp_proxy_from; MP_ETYPE (TypeError) if it stands for no dict, list or Namespace. */
+/**
+ * Make a proxy of an object that stands for a dict, a list or a Namespace.
+ * Python: unpickling does it
+ * As mp_proxy_from; MP_ETYPE (TypeError) also if it stands for something else.
+ */
 MP_API int mp_dict_from(mp_obj object, mp_dict **out);
-MP_API int mp_list_from(mp_obj object, mp_list **out);           /**< see mp_dict_from */
-MP_API int mp_namespace_from(mp_obj object, mp_namespace **out); /**< see mp_dict_from */
+MP_API int mp_list_from(mp_obj object, mp_list **out);           /**< as mp_dict_from */
+MP_API int mp_namespace_from(mp_obj object, mp_namespace **out); /**< as mp_dict_from */
 
-/** Give the proxy inside: the dict's, list's or namespace's, not to be destroyed. */
+/**
+ * Give the proxy inside: the dict's, list's or namespace's, not to be destroyed.
+ * Python: the dict itself
+ * For mp_proxy_call and its fellows. Borrowed, valid until destroy.
+ */
 MP_API mp_proxy *mp_dict_proxy(mp_dict *dict);
-MP_API mp_proxy *mp_list_proxy(mp_list *list);                 /**< see mp_dict_proxy */
-MP_API mp_proxy *mp_namespace_proxy(mp_namespace *namespace_); /**< see mp_dict_proxy */
+MP_API mp_proxy *mp_list_proxy(mp_list *list);                 /**< as mp_dict_proxy */
+MP_API mp_proxy *mp_namespace_proxy(mp_namespace *namespace_); /**< as mp_dict_proxy */
 
 /* ---- dict ---------------------------------------------------------------------------------- */
 
@@ -355,7 +389,7 @@ MP_API int mp_dict_values(mp_dict *dict, mp_obj *out);
 /** Get a list of tuples (key, value). Python: dict.items() */
 MP_API int mp_dict_items(mp_dict *dict, mp_obj *out);
 
-/** Get it all as a plain dict. Python: dict.copy() */
+/** Get the whole dict as a plain one. Python: dict.copy() */
 MP_API int mp_dict_copy(mp_dict *dict, mp_obj *out);
 
 /** Remove a key and get its value. Python: dict.pop(key). MP_EKEY (KeyError). */
@@ -382,7 +416,7 @@ MP_API int mp_dict_println(mp_dict *dict, FILE *out);
 /** Describe the proxy, as mp_proxy_repr. Python: repr(dict) */
 MP_API int mp_dict_repr(mp_dict *dict, char *buf, size_t n);
 
-/** As mp_proxy_destroy. */
+/** Drop the proxy, as mp_proxy_destroy. Python: the last reference goes. */
 MP_API void mp_dict_destroy(mp_dict *dict);
 
 /* ---- list ---------------------------------------------------------------------------------- */
@@ -439,7 +473,7 @@ MP_API int mp_list_len(mp_list *list);
 /** Repeat the content n times, none for n < 1. Python: list *= n */
 MP_API int mp_list_imul(mp_list *list, long n);
 
-/** Get it all as a plain list. Python: list[:] */
+/** Get the whole list as a plain one. Python: list[:] */
 MP_API int mp_list_copy(mp_list *list, mp_obj *out);
 
 /** Remove all items. Python: del list[:] */
@@ -454,7 +488,7 @@ MP_API int mp_list_println(mp_list *list, FILE *out);
 /** Describe the proxy, as mp_proxy_repr. Python: repr(list) */
 MP_API int mp_list_repr(mp_list *list, char *buf, size_t n);
 
-/** As mp_proxy_destroy. */
+/** Drop the proxy, as mp_proxy_destroy. Python: the last reference goes. */
 MP_API void mp_list_destroy(mp_list *list);
 
 /* ---- Namespace ----------------------------------------------------------------------------- */
@@ -468,7 +502,7 @@ MP_API int mp_namespace_set(mp_namespace *namespace_, const char *name, mp_obj v
 /** Delete an attribute. Python: del namespace.name. MP_EATTR (AttributeError). */
 MP_API int mp_namespace_del(mp_namespace *namespace_, const char *name);
 
-/** As mp_proxy_destroy. */
+/** Drop the proxy, as mp_proxy_destroy. Python: the last reference goes. */
 MP_API void mp_namespace_destroy(mp_namespace *namespace_);
 
 MP_END_DECLS
@@ -478,6 +512,7 @@ MP_END_DECLS
  * Python: with manager:
  * However the block is left: its end, break, return, goto. The manager still has to be destroyed.
  * Of one that was shut down before, the program ends as MP_CHECK ends it.
+ *
  *     MP_WITH_MANAGER(manager) { MP_CHECK(mp_manager_dict(manager, MP_NONE, &dict)); }
  */
 #define MP_WITH_MANAGER(x) MP_WITH_(manager, x, MP_CAT_(mp_guard_, __COUNTER__))

@@ -46,18 +46,18 @@
  * system, see shared_memory.h and connection.h.
  * A destroyed object answers MP_ECLOSED until its memory serves another, and anything after.
  *
- * POOLS. A pool or executor is one more child, its supervisor, and no thread unless a callback asks
- * for one. Workers have the memory, descriptors and handlers of the program as they were when the pool
- * was made. Both are gone when the program is, whatever way it ends. See pool.h.
+ * POOLS. A pool or executor is one more child, its supervisor, and no thread unless a callback
+ * asks for one. Workers have the memory, descriptors and handlers of the program as they were when
+ * the pool was made. Both are gone when the program is, whatever way it ends. See pool.h.
  *
  * MANAGERS. A manager is a child too, with sockets to all who use it. See managers.h.
  *
- * AT EXIT. Managers are shut down, pools are terminated, and executors finish what was handed in. A process ends its
- * daemonic children and joins the others, as in Python, however long that takes; _exit and a
- * deadly signal skip this. A child runs the atexit handlers that it registered itself, not its
- * parent's; of its streams only stdout and stderr are flushed at the end: fclose your own, and
- * flush C++ streams, before the target returns. On a libc without on_exit a child that calls
- * exit() by itself runs the parent's too: let the target return instead.
+ * AT EXIT. Managers are shut down, pools are terminated, and executors finish what was handed in.
+ * A process ends its daemonic children and joins the others, as in Python, however long that
+ * takes; _exit and a deadly signal skip this. A child runs the atexit handlers that it registered
+ * itself, not its parent's; of its streams only stdout and stderr are flushed at the end: fclose
+ * your own, and flush C++ streams, before the target returns. On a libc without on_exit a child
+ * that calls exit() by itself runs the parent's too: let the target return instead.
  *
  * NOT LIKE PYTHON. The start method is fork. A timeout is a number, MP_FOREVER stands for None,
  * and a timed-out wait is MP_ETIMEOUT, not False. A Lock whose holder ended is not locked for

@@ -15,8 +15,8 @@
  * by assignment is a view too. Its str and bytes are followed by a NUL that `len` does not count.
  *
  *     mp_obj o;
- *     MP_CHECK(mp_obj_loads(&o, bytes, size));
- *     const mp_obj *name = mp_obj_lookup(o, MP("name"));
+ *     MP_CHECK(mp_obj_loads(&o, bytes, size));           // o = pickle.loads(bytes)
+ *     const mp_obj *name = mp_obj_lookup(o, MP("name")); // name = o.get("name")
  *     if (name != NULL)
  *         mp_obj_println(*name, stdout);
  *     mp_obj_free(&o);
@@ -59,10 +59,10 @@ typedef enum mp_type {
 
 /** An object; read it freely, make it by the functions and macros below. */
 typedef struct mp_obj {
-    uint8_t type;  /**< an mp_type */
-    uint8_t owned; /**< 1 in the root of an owned tree, else 0 */
-    uint8_t reserved[6];
-    size_t len; /**< bytes of a str or bytes, items of a container, pairs of a dict */
+    uint8_t type;        /**< an mp_type */
+    uint8_t owned;       /**< 1 in the root of an owned tree, else 0 */
+    uint8_t reserved[6]; /**< not used */
+    size_t len;          /**< bytes of a str or bytes, items of a container, pairs of a dict */
     union {
         bool b;
         int64_t i;
@@ -119,7 +119,7 @@ MP_API mp_obj mp_obj_set(const mp_obj *items, size_t n);
 MP_API mp_obj mp_obj_frozenset(const mp_obj *items, size_t n);
 
 /**
- * Make a dict that borrows an array of 2 * pairs objects: key, value, key, value, ...
+ * Make a dict that borrows an array of 2 * pairs objects, each key with its value behind it.
  * Python: dict
  * Of several equal keys the last one's value counts. Otherwise as mp_obj_list.
  */
@@ -205,7 +205,9 @@ MP_API int mp_obj_as_bool(mp_obj o, bool *b);
  * y const void ** and size_t *, O mp_obj * (a view). Pointers may be NULL. All is checked before
  * anything is written; what is pointed to belongs to `o`. A str for `s` ends with a NUL if `o` is
  * owned or was made of a string literal, not if mp_obj_strn made it.
- *     mp_obj_unpack(args, "sd", &name, &seconds)
+ *
+ *     MP_CHECK(mp_obj_unpack(args, "sd", &name, &seconds)); // name, seconds = args
+ *
  * Returns 0; MP_EINVAL (ValueError) if the number differs, the format is wrong or a str for `s`
  * holds a NUL; MP_ETYPE (TypeError); MP_EOVERFLOW (OverflowError).
  */
@@ -255,7 +257,7 @@ MP_API int mp_obj_dumps(mp_obj o, int protocol, void **buf, size_t *n);
 MP_API int mp_obj_loads(mp_obj *out, const void *buf, size_t n);
 
 /**
- * Make an object of a pointer to a lock, semaphore, condition, event, barrier, value, array, ...
+ * Make an object that stands for a lock, a queue, a value or any other shared object.
  * Python: Process(args=(lock,)); in Python only there
  * It may be sent through pipes, queues and tasks to processes of the same tree, never to Python.
  * Borrows nothing: the object may be destroyed, and then the handle says so.
@@ -274,7 +276,7 @@ MP_API int mp_obj_as_handle(mp_obj o, void **shared);
 
 MP_END_DECLS
 
-/** The constants. */
+/** The objects None, True and False. */
 #define MP_NONE mp_obj_none()
 #define MP_TRUE mp_obj_bool(true)
 #define MP_FALSE mp_obj_bool(false)
@@ -283,13 +285,13 @@ MP_END_DECLS
 #define MP_STRN(p, n) mp_obj_strn(p, n)
 #define MP_BYTES(p, n) mp_obj_bytes(p, n)
 
-/** What the macros with items cannot make. */
+/** An empty list, tuple, dict and set, which the macros with items cannot make. */
 #define MP_EMPTY_LIST mp_obj_list(NULL, 0)
 #define MP_EMPTY_TUPLE mp_obj_tuple(NULL, 0)
 #define MP_EMPTY_DICT mp_obj_dict(NULL, 0)
 #define MP_EMPTY_SET mp_obj_set(NULL, 0)
 
-/** An int, or for one that int64_t cannot hold, an object that no encoder takes. */
+/* An int, or for one that int64_t cannot hold, an object that no encoder takes. */
 static inline mp_obj mp_obj_uint_(uint64_t u)
 {
     mp_obj o = mp_obj_int((int64_t)u);

@@ -38,10 +38,11 @@
  * tasks must be older than the pool or lie in shared memory (mp_raw_alloc). Code of a library that
  * was loaded (dlopen) after the pool was made is not there.
  *
- * WHO MAY CALL. A pool, its results and iterators belong to the process that made the pool; from any
- * other process, forked children included, every call is MP_ESTATE, and destroy only forgets. Any
- * thread may use them at any time, but one iterator is for one thread at a time, and nothing may be
- * used after its destroy. Waits go on after signal handlers have run. Not for signal handlers.
+ * WHO MAY CALL. A pool, its results and iterators belong to the process that made the pool; from
+ * any other process, forked children included, every call is MP_ESTATE, and destroy only forgets.
+ * Any thread may use them at any time, but one iterator is for one thread at a time, and nothing
+ * may be used after its destroy. Waits go on after signal handlers have run. Not for signal
+ * handlers.
  *
  * HELPER THREAD. The pool has none unless a call names a callback, or a progress function in
  * map_async: then one thread, with all signals blocked, lives from that call to mp_pool_join or
@@ -74,9 +75,9 @@
  *
  *     mp_pool *pool;
  *     mp_obj squares;
- *     MP_CHECK(mp_pool_create(&pool, 4, NULL));
+ *     MP_CHECK(mp_pool_create(&pool, 4, NULL));         // pool = Pool(4)
  *     MP_CHECK(mp_pool_map(pool, square, MP_LIST(1, 2, 3), &squares, NULL));
- *     mp_obj_println(squares, stdout);
+ *     mp_obj_println(squares, stdout);                  // print(pool.map(square, [1, 2, 3]))
  *     mp_obj_free(&squares);
  *     mp_pool_destroy(pool);
  */
@@ -85,10 +86,25 @@ typedef struct mp_pool mp_pool;
 /**
  * What an asynchronous call will give, mirroring Python's AsyncResult and MapResult.
  * It outlives its pool, and is given back with mp_async_result_destroy.
+ *
+ *     mp_async_result *pending;
+ *     MP_CHECK(mp_pool_apply_async(pool, square, MP(7), &pending, NULL));
+ *     MP_CHECK(mp_async_result_get(pending, &result, MP_FOREVER)); // pending.get()
+ *     mp_async_result_destroy(pending);
  */
 typedef struct mp_async_result mp_async_result;
 
-/** Results one after the other, mirroring Python's IMapIterator; ended by mp_imap_destroy. */
+/**
+ * Results one after the other, mirroring Python's IMapIterator; ended by mp_imap_destroy.
+ *
+ *     mp_imap *squares;
+ *     MP_CHECK(mp_pool_imap(pool, square, numbers, &squares, NULL));
+ *     while (MP_CHECK(mp_imap_next(squares, &result, MP_FOREVER)) == 1) { // for result in squares:
+ *         mp_obj_println(result, stdout);
+ *         mp_obj_free(&result);
+ *     }
+ *     mp_imap_destroy(squares);
+ */
 typedef struct mp_imap mp_imap;
 
 /**
@@ -109,48 +125,51 @@ typedef int mp_array_task(const void *item, void *result, void *context);
 typedef int mp_initializer(void *arg);
 
 /**
- * A lazy input: 1 = *item is the next one, borrowed until the next call; 0 = there are no more;
- * negative = the input fails there, with this code.
+ * A lazy input, as Python's generators.
+ * 1: *item is the next one, borrowed until the next call; 0: there are no more; negative: the input
+ * fails there, with this code.
  */
 typedef int mp_next(void *context, mp_obj *item);
 
 /** Is told how many of the items are done, now and then, and at the end. */
 typedef void mp_progress(size_t done, size_t total, void *arg);
 
-/** All zero: as Python's Pool(). */
+/** Options of mp_pool_create; all zero: as Python's Pool(). */
 typedef struct mp_pool_options {
-    mp_initializer *initializer;
-    void *initarg; /**< as it is when the pool is made */
-    unsigned
-        maxtasksperchild;   /**< chunks (single tasks) after which a worker is replaced; 0: never */
-    unsigned restart_limit; /**< more deaths of workers within restart_seconds break the pool; 0:
-                                    only workers that all die before they can take a task do */
-    double restart_seconds; /**< 0: one second */
+    mp_initializer *initializer; /**< NULL: none */
+    void *initarg;               /**< as it is when the pool is made */
+    unsigned maxtasksperchild;   /**< chunks (single tasks) until a worker is replaced; 0: never */
+    unsigned restart_limit;      /**< more deaths of workers within restart_seconds break the pool;
+                                      0: only workers that all die before they take a task do */
+    double restart_seconds;      /**< 0: one second */
 } mp_pool_options;
 
-/** All zero: defaults. Which call heeds which field is said there. */
+/** Options of the maps; all zero: defaults. Which call heeds which field is said there. */
 typedef struct mp_map_options {
-    size_t chunksize;    /**< items handed out at once; 0: the library chooses */
-    double task_timeout; /**< seconds that one item may run; 0: as long as it likes */
-    unsigned retries;    /**< how often an item whose worker died or was too slow runs again */
-    int *status;         /**< gets a code for each item, 0 if all went well */
-    mp_obj *errors;      /**< gets an owned list: None, or a tuple (the task's own code, text) */
-    mp_progress *progress;
-    void *progress_arg;
-    const void *context; /**< for mp_array_task */
-    size_t context_size; /**< so many bytes are copied; 0: the pointer itself is handed on */
-    void (*callback)(mp_obj results, void *arg);
-    void (*error_callback)(int code, const char *detail, void *arg);
-    void *callback_arg;
+    size_t chunksize;      /**< items handed out at once; 0: the library chooses */
+    double task_timeout;   /**< seconds that one item may run; 0: as long as it likes */
+    unsigned retries;      /**< how often an item whose worker died or was too slow runs again */
+    int *status;           /**< gets a code for each item, 0 if all went well */
+    mp_obj *errors;        /**< gets an owned list: None, or a tuple (the task's own code, text) */
+    mp_progress *progress; /**< NULL: nobody is told */
+    void *progress_arg;    /**< what it is given */
+    const void *context;   /**< for mp_array_task */
+    size_t context_size;   /**< so many bytes are copied; 0: the pointer itself is handed on */
+    void (*callback)(mp_obj results, void *arg); /**< is given the list, borrowed */
+    void (*error_callback)(int code, const char *detail, void *arg); /**< the first error */
+    void *callback_arg;                                              /**< `arg` of both */
 } mp_map_options;
 
-/** All zero: defaults. Callbacks run on the helper thread, before the result is ready. */
+/**
+ * Options of one task; all zero: defaults.
+ * Callbacks run on the helper thread, before the result is ready.
+ */
 typedef struct mp_task_options {
-    double task_timeout;
-    unsigned retries;
-    void (*callback)(mp_obj result, void *arg); /**< `result` is borrowed */
-    void (*error_callback)(int code, const char *detail, void *arg);
-    void *callback_arg;
+    double task_timeout; /**< seconds that the task may run; 0: as long as it likes */
+    unsigned retries;    /**< how often it runs again if its worker died or was too slow */
+    void (*callback)(mp_obj result, void *arg);                      /**< `result` is borrowed */
+    void (*error_callback)(int code, const char *detail, void *arg); /**< why it failed */
+    void *callback_arg;                                              /**< `arg` of both */
 } mp_task_options;
 
 MP_BEGIN_DECLS
@@ -175,10 +194,10 @@ MP_API int mp_task_return(mp_obj *result, mp_obj value);
 MP_API int mp_task_fail(int code, const char *format, ...) MP_PRINTF(2, 3);
 
 /**
- * A progress function: one line on stderr with a bar, done/total, rate and time left, redrawn at
- * most ten times a second and ended by a newline. Silent where stderr is no terminal.
+ * A progress function that draws a bar on stderr.
  * Python: tqdm
- * `arg` is not used. For one map at a time.
+ * One line with a bar, done/total, rate and time left, redrawn at most ten times a second and ended
+ * by a newline. Silent where stderr is no terminal. `arg` is not used. For one map at a time.
  */
 MP_API void mp_progress_bar(size_t done, size_t total, void *arg);
 
@@ -189,8 +208,8 @@ MP_API void mp_progress_bar(size_t done, size_t total, void *arg);
  * Python: Pool(processes=None, initializer=None, initargs=(), maxtasksperchild=None)
  * Does not wait for the workers: what goes wrong there (a failing initializer, no more processes)
  * is reported by the calls that follow, as MP_EBROKENPOOL. The caller owns *out.
- * Returns 0; MP_EINVAL (ValueError) for a negative or absurd (above 2,000) number, a negative or NaN
- * restart_seconds; MP_ESTATE (AssertionError) in a daemonic process; -EAGAIN, -ENOMEM (OSError);
+ * Returns 0; MP_EINVAL (ValueError) for a negative or absurd (above 2,000) number, a negative or
+ * NaN restart_seconds; MP_ESTATE (AssertionError) in a daemonic process; -EAGAIN, -ENOMEM,
  * MP_ENOSLOT (OSError).
  * \param processes how many workers; 0: mp_process_cpu_count()
  * \param options may be NULL
@@ -212,8 +231,8 @@ MP_API int mp_pool_apply(mp_pool *pool, mp_task *task, mp_obj arg, mp_obj *out);
  * Hand in one task and go on.
  * Python: Pool.apply_async(func, args, callback=None, error_callback=None)
  * Does not wait, however many are in flight. `arg` has been encoded when it returns.
- * Returns 0; MP_EINVAL (ValueError) for a negative or NaN task_timeout; MP_ESTATE (ValueError) after
- * close; MP_EBROKENPOOL; MP_EPICKLE, MP_EOVERFLOW, MP_ETYPE; -ENOMEM, -EAGAIN (no thread).
+ * Returns 0; MP_EINVAL (ValueError) for a negative or NaN task_timeout; MP_ESTATE (ValueError)
+ * after close; MP_EBROKENPOOL; MP_EPICKLE, MP_EOVERFLOW, MP_ETYPE; -ENOMEM, -EAGAIN (no thread).
  * \param out NULL: nobody wants the result
  * \param options may be NULL
  */
@@ -222,19 +241,20 @@ MP_API int mp_pool_apply_async(mp_pool *pool, mp_task *task, mp_obj arg, mp_asyn
 
 /**
  * Run a task on each item of a list, tuple, set, dict (its keys), str or bytes, and wait for all.
- * Python: Pool.map(func, iterable, chunksize=None); starmap is map over tuples, unpacked by the task
+ * Python: Pool.map(func, iterable, chunksize=None); starmap: tuples that the task unpacks
  * Runs every item, whatever fails. *results is written always (None if nothing ran): an owned list
  * in the order of the items, None where one failed; the caller frees it; NULL drops it. status has
  * to have room for a code per item. `progress` runs in this call. Callbacks: MP_EINVAL.
- * Returns 0, or the first item's error in their order, as mp_pool_apply; MP_EDEADLINE (TimeoutError);
- * MP_ETYPE (TypeError) for what is not iterable; MP_EINVAL, MP_ESTATE, MP_EBROKENPOOL, -ENOMEM.
+ * Returns 0, or the first item's error in their order, as mp_pool_apply; MP_EDEADLINE
+ * (TimeoutError); MP_ETYPE (TypeError) for what is not iterable; MP_EINVAL, MP_ESTATE,
+ * MP_EBROKENPOOL, -ENOMEM.
  * \param options may be NULL
  */
 MP_API int mp_pool_map(mp_pool *pool, mp_task *task, mp_obj iterable, mp_obj *results,
                        const mp_map_options *options);
 
 /**
- * The same without waiting.
+ * Run a task on each item, as mp_pool_map, without waiting.
  * Python: Pool.map_async(func, iterable, chunksize=None, callback=None, error_callback=None)
  * status and errors must live until a get, wait or ready finds the map finished, and are filled by
  * it. `progress` and callbacks run on the helper thread; callback gets the list if no item failed,
@@ -247,14 +267,18 @@ MP_API int mp_pool_map_async(mp_pool *pool, mp_task *task, mp_obj iterable, mp_a
 /**
  * Run a task on each item; the results come one by one, in order.
  * Python: Pool.imap(func, iterable, chunksize=1)
- * All items are handed in now. Heeds chunksize, task_timeout and retries; a status, errors, progress,
- * context or callback is MP_EINVAL. The caller owns *out.
+ * All items are handed in now. Heeds chunksize, task_timeout and retries; a status, errors,
+ * progress, context or callback is MP_EINVAL. The caller owns *out.
  * Returns as mp_pool_map_async; a chunk with an item that cannot be encoded fails at its place.
  */
 MP_API int mp_pool_imap(mp_pool *pool, mp_task *task, mp_obj iterable, mp_imap **out,
                         const mp_map_options *options);
 
-/** The same, in whatever order they get done. Python: Pool.imap_unordered(...) */
+/**
+ * Run a task on each item; the results come one by one, in whatever order they get done.
+ * Python: Pool.imap_unordered(func, iterable, chunksize=1)
+ * Otherwise as mp_pool_imap.
+ */
 MP_API int mp_pool_imap_unordered(mp_pool *pool, mp_task *task, mp_obj iterable, mp_imap **out,
                                   const mp_map_options *options);
 
@@ -270,7 +294,11 @@ MP_API int mp_pool_imap_unordered(mp_pool *pool, mp_task *task, mp_obj iterable,
 MP_API int mp_pool_imap_from(mp_pool *pool, mp_task *task, mp_next *next, void *context,
                              mp_imap **out, const mp_map_options *options);
 
-/** The same, in whatever order they get done. Python: Pool.imap_unordered(func, generator()) */
+/**
+ * Run a task on what a function gives; the results come in whatever order they get done.
+ * Python: Pool.imap_unordered(func, generator())
+ * Otherwise as mp_pool_imap_from.
+ */
 MP_API int mp_pool_imap_unordered_from(mp_pool *pool, mp_task *task, mp_next *next, void *context,
                                        mp_imap **out, const mp_map_options *options);
 
@@ -327,10 +355,11 @@ MP_API int mp_pool_terminate(mp_pool *pool);
 /**
  * Wait until the pool has ended.
  * Python: Pool.join()
- * After close it takes what is left of generators, and calls their functions. Callbacks that are due
- * have returned when it does, however long past `timeout`. May be called again.
+ * After close it takes what is left of generators, and calls their functions. Callbacks that are
+ * due have returned when it does, however long past `timeout`. May be called again.
  * Returns 0; MP_ETIMEOUT: it goes on; MP_ESTATE (ValueError) before close or terminate, and on the
- * helper thread; MP_EBROKENPOOL: it has ended, but not as it should: it broke, or its supervisor died.
+ * helper thread; MP_EBROKENPOOL: it has ended, but not as it should: it broke, or its supervisor
+ * died.
  */
 MP_API int mp_pool_join(mp_pool *pool, double timeout);
 
@@ -357,7 +386,11 @@ MP_API int mp_async_result_get(mp_async_result *result, mp_obj *out, double time
 /** Wait for a result. Python: AsyncResult.wait(timeout). Returns 0; MP_ETIMEOUT; MP_ESTATE. */
 MP_API int mp_async_result_wait(mp_async_result *result, double timeout);
 
-/** Ask whether it is there. Python: AsyncResult.ready(). False for NULL and in another process. */
+/**
+ * Ask whether a result is there.
+ * Python: AsyncResult.ready()
+ * False for NULL and in another process.
+ */
 MP_API bool mp_async_result_ready(mp_async_result *result);
 
 /**
@@ -367,7 +400,7 @@ MP_API bool mp_async_result_ready(mp_async_result *result);
  */
 MP_API int mp_async_result_successful(mp_async_result *result);
 
-/** Give it back; a task that has not ended goes on. Python: del result. NULL is fine. */
+/** Give a result back; a task that has not ended goes on. Python: del result. NULL is fine. */
 MP_API void mp_async_result_destroy(mp_async_result *result);
 
 MP_END_DECLS
@@ -377,6 +410,7 @@ MP_END_DECLS
  * Python: with pool:
  * However the block is left: its end, break, return, goto. The pool still has to be destroyed. Of a
  * pool that was closed or terminated before, the program ends as MP_CHECK ends it.
+ *
  *     MP_WITH_POOL(pool) { MP_CHECK(mp_pool_map(pool, task, items, &results, NULL)); }
  */
 #define MP_WITH_POOL(x) MP_WITH_(pool, x, MP_CAT_(mp_guard_, __COUNTER__))

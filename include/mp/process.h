@@ -20,7 +20,7 @@
  *
  *     static int greet(void *name) { return printf("Hello %s\n", (char *)name) < 0; }
  *
- *     mp_process *p;
+ *     mp_process *p; // p = Process(target=greet, args=("Bob",))
  *     MP_CHECK(mp_process_create(&p, greet, "Bob", sizeof "Bob", NULL));
  *     MP_CHECK(mp_process_start(p));
  *     MP_CHECK(mp_process_join(p, MP_FOREVER));
@@ -32,8 +32,12 @@
  */
 typedef struct mp_process mp_process;
 
-/** Whether a child is daemonic; the default is to be as the process that creates it is. */
-typedef enum mp_daemon { MP_DAEMON_INHERIT, MP_DAEMON_NO, MP_DAEMON_YES } mp_daemon;
+/** Whether a child is daemonic. */
+typedef enum mp_daemon {
+    MP_DAEMON_INHERIT, /**< as the process that creates it, the default */
+    MP_DAEMON_NO,      /**< it goes on when its parent ends, which waits for it */
+    MP_DAEMON_YES      /**< it ends with its parent */
+} mp_daemon;
 
 /** Options of mp_process_create; all zero is Python's default. */
 typedef struct mp_process_options {

@@ -46,9 +46,9 @@
  *
  *     mp_queue *queue;
  *     mp_obj message;
- *     MP_CHECK(mp_queue_create(&queue, 0));
- *     MP_CHECK(mp_queue_put(queue, MP_TUPLE("text", 5), MP_FOREVER));      // in one process
- *     MP_CHECK(mp_queue_get(queue, &message, MP_FOREVER));                 // in another
+ *     MP_CHECK(mp_queue_create(&queue, 0));                           // queue = Queue()
+ *     MP_CHECK(mp_queue_put(queue, MP_TUPLE("text", 5), MP_FOREVER)); // queue.put(("text", 5))
+ *     MP_CHECK(mp_queue_get(queue, &message, MP_FOREVER)); // in another process: queue.get()
  *     mp_obj_free(&message);
  *     mp_queue_destroy(queue);
  */
@@ -58,13 +58,14 @@ typedef struct mp_queue mp_queue;
  * A queue without limit and without timeouts, mirroring Python's SimpleQueue.
  * Its descriptor can be polled along with others. It belongs to the process that made the queue
  * and is inherited by children that are forked afterwards; a process that has the queue in another
- * way may put and get, but has no descriptor: what it puts and takes does not show on that of others.
+ * way may put and get, but has no descriptor: what it puts and takes does not show on that of
+ * others.
  *
  *     mp_simple_queue *queue;
  *     mp_obj message;
- *     MP_CHECK(mp_simple_queue_create(&queue));
- *     MP_CHECK(mp_simple_queue_put(queue, MP("text")));                    // in one process
- *     MP_CHECK(mp_simple_queue_get(queue, &message));                      // in another
+ *     MP_CHECK(mp_simple_queue_create(&queue));         // queue = SimpleQueue()
+ *     MP_CHECK(mp_simple_queue_put(queue, MP("text"))); // queue.put("text")
+ *     MP_CHECK(mp_simple_queue_get(queue, &message));   // in another process: queue.get()
  *     mp_obj_free(&message);
  *     mp_simple_queue_destroy(queue);
  */
@@ -290,7 +291,8 @@ MP_API int mp_simple_queue_get_bytes(mp_simple_queue *queue, void **buf, size_t 
  * Ask whether there is no message.
  * Python: SimpleQueue.empty()
  * Does not wait for messages. When there is none it sets right a descriptor that says otherwise,
- * see mp_simple_queue_fileno; a death in that leaves it as it was. True for what is no simple queue, and after close (OSError in Python).
+ * see mp_simple_queue_fileno; a death in that leaves it as it was. True for what is no simple
+ * queue, and after close (OSError in Python).
  */
 MP_API bool mp_simple_queue_empty(mp_simple_queue *queue);
 
@@ -314,7 +316,7 @@ MP_API int mp_simple_queue_fileno(mp_simple_queue *queue);
  */
 MP_API int mp_simple_queue_close(mp_simple_queue *queue);
 
-/** Close it in this process, and destroy it, see DESTROY above. Python: the last reference goes. */
+/** Close the queue here and destroy it, see DESTROY above. Python: the last reference goes. */
 MP_API void mp_simple_queue_destroy(mp_simple_queue *queue);
 
 MP_END_DECLS

@@ -31,7 +31,7 @@
  * A named block of shared memory, mirroring Python's SharedMemory.
  *
  *     mp_shared_memory *block;
- *     MP_CHECK(mp_shared_memory_create(&block, NULL, 4096));
+ *     MP_CHECK(mp_shared_memory_create(&block, NULL, 4096)); // SharedMemory(None, True, 4096)
  *     strcpy(mp_shared_memory_buf(block), "hello");
  *     printf("%s\n", mp_shared_memory_name(block));  // Python: SharedMemory(name).buf[:5]
  *     MP_CHECK(mp_shared_memory_unlink(block));
@@ -45,7 +45,7 @@ typedef struct mp_shared_memory mp_shared_memory;
  *
  *     mp_shareable_list *list;
  *     MP_CHECK(mp_shareable_list_create(&list, MP_LIST("a", 1, 2.5), NULL));
- *     MP_CHECK(mp_shareable_list_set(list, 1, MP(7)));
+ *     MP_CHECK(mp_shareable_list_set(list, 1, MP(7)));       // list[1] = 7
  *
  * A slot keeps the room that it was made with: 8 bytes for a number, for a str or bytes its length
  * rounded up to the next multiple of 8 above it. Nothing locks it: who writes while others read
@@ -114,7 +114,10 @@ MP_API int mp_shared_memory_unlink(mp_shared_memory *memory);
  */
 MP_API int mp_shared_memory_track(mp_shared_memory *memory, bool track);
 
-/** Close the block if it is open, and give the object back; the name stays. NULL is fine. */
+/**
+ * Close the block if it is open, and give the object back; the name stays. NULL is fine.
+ * Python: the last reference goes
+ */
 MP_API void mp_shared_memory_destroy(mp_shared_memory *memory);
 
 /**
@@ -176,13 +179,13 @@ MP_API const char *mp_shareable_list_name(mp_shareable_list *list);
  */
 MP_API mp_shared_memory *mp_shareable_list_memory(mp_shareable_list *list);
 
-/** As mp_shared_memory_close. Python: list.shm.close() */
+/** Close its block, as mp_shared_memory_close. Python: list.shm.close() */
 MP_API int mp_shareable_list_close(mp_shareable_list *list);
 
-/** As mp_shared_memory_unlink. Python: list.shm.unlink() */
+/** Remove the name of its block, as mp_shared_memory_unlink. Python: list.shm.unlink() */
 MP_API int mp_shareable_list_unlink(mp_shareable_list *list);
 
-/** As mp_shared_memory_destroy. */
+/** Give the list back, as mp_shared_memory_destroy. Python: the last reference goes. */
 MP_API void mp_shareable_list_destroy(mp_shareable_list *list);
 
 MP_END_DECLS

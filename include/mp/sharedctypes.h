@@ -5,11 +5,11 @@
  * Every call below answers MP_EINVAL (ValueError) for NULL, MP_ETYPE (TypeError) for an object of
  * another kind, MP_ECLOSED (ValueError) for a destroyed one; functions that give a pointer give
  * NULL then. An object stands at the same address in every process of the tree, may be a member
- * of a struct in mp_raw_alloc memory, and outlives the process that made it. The typecodes:
+ * of a struct in mp_raw_alloc memory, and outlives the process that made it.
  *
- *     c char      b int8_t    B uint8_t    h short       H unsigned short   i int   I unsigned
- *     l long      L unsigned long          q long long   Q unsigned long long
- *     f float     d double                 ? bool
+ * TYPECODES. 'c' char, 'b' int8_t, 'B' uint8_t, 'h' short, 'H' unsigned short, 'i' int,
+ * 'I' unsigned, 'l' long, 'L' unsigned long, 'q' long long, 'Q' unsigned long long, 'f' float,
+ * 'd' double, '?' bool.
  */
 #ifndef MP_SHAREDCTYPES_H
 #define MP_SHAREDCTYPES_H
@@ -24,9 +24,9 @@
  * `MP_VALUE(int, v) += 1` is two steps, as in Python.
  *
  *     mp_value *v;
- *     MP_CHECK(mp_value_create(&v, 'i', NULL));
- *     MP_WITH_VALUE(v) {
- *         MP_VALUE(int, v) += 1;
+ *     MP_CHECK(mp_value_create(&v, 'i', NULL)); // v = Value('i', 0)
+ *     MP_WITH_VALUE(v) {                        // with v.get_lock():
+ *         MP_VALUE(int, v) += 1;                //     v.value += 1
  *     }
  *     mp_value_destroy(v);
  */
@@ -37,7 +37,7 @@ typedef struct mp_value mp_value;
  * Access is plain C: no bounds are checked, no lock is taken.
  *
  *     mp_array *a;
- *     MP_CHECK(mp_array_create(&a, 'i', 5, (const int[]){0, 1, 2, 3, 4}));
+ *     MP_CHECK(mp_array_create(&a, 'i', 5, (const int[]){0, 1, 2, 3, 4})); // Array('i', range(5))
  *     MP_WITH_ARRAY(a) {
  *         for (size_t i = 0; i < mp_array_len(a); i++)
  *             MP_ARRAY(int, a)[i] += 1;
@@ -102,10 +102,10 @@ MP_API void *mp_value_ptr(mp_value *value);
  */
 MP_API void *mp_array_ptr(mp_array *array);
 
-/** What MP_VALUE calls: the address, after a look at the size. */
+/* What MP_VALUE calls: the address, after a look at the size. */
 MP_API void *mp_value_at_(mp_value *value, size_t size, const char *file, int line);
 
-/** What MP_ARRAY calls: the address, after a look at the size of an element. */
+/* What MP_ARRAY calls: the address, after a look at the size of an element. */
 MP_API void *mp_array_at_(mp_array *array, size_t size, const char *file, int line);
 
 /**

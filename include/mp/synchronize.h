@@ -39,8 +39,8 @@
  * teller, use an Event or a Semaphore: a Lock of the ended is free.
  *
  *     mp_lock *lock;
- *     MP_CHECK(mp_lock_create(&lock));
- *     MP_WITH_LOCK(lock) {
+ *     MP_CHECK(mp_lock_create(&lock));             // lock = Lock()
+ *     MP_WITH_LOCK(lock) {                         // with lock:
  *         counter->value++;
  *     }
  *     mp_lock_destroy(lock);
@@ -53,8 +53,8 @@ typedef struct mp_lock mp_lock;
  * while its process lives on keeps what it held, as in Python.
  *
  *     mp_rlock *rlock;
- *     MP_CHECK(mp_rlock_create(&rlock));
- *     MP_WITH_RLOCK(rlock) {
+ *     MP_CHECK(mp_rlock_create(&rlock));           // rlock = RLock()
+ *     MP_WITH_RLOCK(rlock) {                       // with rlock:
  *         append_under_the_same_lock(rlock);
  *     }
  *     mp_rlock_destroy(rlock);
@@ -67,9 +67,9 @@ typedef struct mp_rlock mp_rlock;
  * `reclaim` says that units are held: then they come back, with MP_RECOVERED.
  *
  *     mp_semaphore *items;
- *     MP_CHECK(mp_semaphore_create(&items, 0, NULL));
- *     mp_semaphore_release(items);                 // in the producer
- *     mp_semaphore_acquire(items, MP_FOREVER);     // in the consumer
+ *     MP_CHECK(mp_semaphore_create(&items, 0, NULL)); // items = Semaphore(0)
+ *     MP_CHECK(mp_semaphore_release(items));          // in the producer
+ *     MP_CHECK(mp_semaphore_acquire(items, MP_FOREVER)); // in the consumer
  *     mp_semaphore_destroy(items);
  */
 typedef struct mp_semaphore mp_semaphore;
@@ -79,8 +79,8 @@ typedef struct mp_semaphore mp_semaphore;
  * The value never exceeds the start value; a place held by a process that ended is free again.
  *
  *     mp_bounded_semaphore *places;
- *     MP_CHECK(mp_bounded_semaphore_create(&places, 3));
- *     MP_WITH_BOUNDED_SEMAPHORE(places) {
+ *     MP_CHECK(mp_bounded_semaphore_create(&places, 3)); // places = BoundedSemaphore(3)
+ *     MP_WITH_BOUNDED_SEMAPHORE(places) {                // with places:
  *         use_one_of_three();
  *     }
  *     mp_bounded_semaphore_destroy(places);
@@ -93,11 +93,11 @@ typedef struct mp_bounded_semaphore mp_bounded_semaphore;
  * goes to the next that waited at the time.
  *
  *     MP_WITH_CONDITION(c) {                       // who waits
- *         mp_condition_wait_for(c, is_ready, state, MP_FOREVER);
+ *         MP_CHECK(mp_condition_wait_for(c, is_ready, state, MP_FOREVER));
  *     }
  *     MP_WITH_CONDITION(c) {                       // who makes the change
  *         state->ready = 1;
- *         mp_condition_notify_all(c);
+ *         MP_CHECK(mp_condition_notify_all(c));
  *     }
  */
 typedef struct mp_condition mp_condition;
@@ -108,9 +108,9 @@ typedef struct mp_condition mp_condition;
  * process that dies takes nothing of the flag along.
  *
  *     mp_event *go;
- *     MP_CHECK(mp_event_create(&go));
- *     mp_event_wait(go, MP_FOREVER);               // in the children
- *     mp_event_set(go);                            // in the parent
+ *     MP_CHECK(mp_event_create(&go));              // go = Event()
+ *     MP_CHECK(mp_event_wait(go, MP_FOREVER));     // in the children: go.wait()
+ *     MP_CHECK(mp_event_set(go));                  // in the parent: go.set()
  *     mp_event_destroy(go);
  */
 typedef struct mp_event mp_event;
@@ -121,8 +121,8 @@ typedef struct mp_event mp_event;
  * arriving is missed only by a timeout.
  *
  *     mp_barrier *start;
- *     MP_CHECK(mp_barrier_create(&start, 2, NULL, NULL, MP_FOREVER));
- *     int index = MP_CHECK(mp_barrier_wait(start, MP_FOREVER));    (in each of the two)
+ *     MP_CHECK(mp_barrier_create(&start, 2, NULL, NULL, MP_FOREVER)); // start = Barrier(2)
+ *     int index = MP_CHECK(mp_barrier_wait(start, MP_FOREVER));       // in each of the two
  *     mp_barrier_destroy(start);
  */
 typedef struct mp_barrier mp_barrier;
@@ -173,7 +173,7 @@ MP_API bool mp_lock_recovered(mp_lock *lock);
 /** Destroy the lock, see DESTROY above. Python: the last reference goes. */
 MP_API void mp_lock_destroy(mp_lock *lock);
 
-/** Describe it, see REPR above. Python: repr(lock): <Lock(owner=MainProcess)>. */
+/** Describe the lock, see REPR above. Python: repr(lock): <Lock(owner=MainProcess)>. */
 MP_API int mp_lock_repr(mp_lock *lock, char *buf, size_t n);
 
 /**
@@ -205,13 +205,13 @@ MP_API int mp_rlock_release(mp_rlock *rlock);
  */
 MP_API bool mp_rlock_locked(mp_rlock *rlock);
 
-/** As mp_lock_recovered, at every level the holder has taken. Python: has no such thing. */
+/** Ask as mp_lock_recovered, at every level of the holder. Python: has no such thing. */
 MP_API bool mp_rlock_recovered(mp_rlock *rlock);
 
 /** Destroy the lock, see DESTROY above. Python: the last reference goes. */
 MP_API void mp_rlock_destroy(mp_rlock *rlock);
 
-/** Describe it, see REPR above. Python: repr(rlock): <RLock(MainProcess, 2)>, <RLock(None, 0)>. */
+/** Describe the lock, see REPR above. Python: repr(rlock): <RLock(MainProcess, 2)>. */
 MP_API int mp_rlock_repr(mp_rlock *rlock, char *buf, size_t n);
 
 /**
@@ -253,7 +253,7 @@ MP_API int mp_semaphore_get_value(mp_semaphore *semaphore);
 /** Destroy the semaphore, see DESTROY above. Python: the last reference goes. */
 MP_API void mp_semaphore_destroy(mp_semaphore *semaphore);
 
-/** Describe it, see REPR above. Python: repr(semaphore): <Semaphore(value=1)>. */
+/** Describe the semaphore, see REPR above. Python: repr(semaphore): <Semaphore(value=1)>. */
 MP_API int mp_semaphore_repr(mp_semaphore *semaphore, char *buf, size_t n);
 
 /**
@@ -302,7 +302,7 @@ MP_API int mp_bounded_semaphore_get_value(mp_bounded_semaphore *semaphore);
 /** Destroy the semaphore, see DESTROY above. Python: the last reference goes. */
 MP_API void mp_bounded_semaphore_destroy(mp_bounded_semaphore *semaphore);
 
-/** Describe it, see REPR above. Python: repr: <BoundedSemaphore(value=1, maxvalue=2)>. */
+/** Describe the semaphore, see REPR above. Python: <BoundedSemaphore(value=1, maxvalue=2)>. */
 MP_API int mp_bounded_semaphore_repr(mp_bounded_semaphore *semaphore, char *buf, size_t n);
 
 /**
@@ -314,7 +314,7 @@ MP_API int mp_bounded_semaphore_repr(mp_bounded_semaphore *semaphore, char *buf,
  */
 MP_API int mp_condition_create(mp_condition **out, mp_rlock *lock);
 
-/** As mp_condition_create, on a Lock, which must be given. Python: Condition(Lock()). */
+/** Create a condition on a Lock, which must be given. Python: Condition(lock). */
 MP_API int mp_condition_create_with_lock(mp_condition **out, mp_lock *lock);
 
 /** Take the condition's lock, as mp_rlock_acquire or mp_lock_acquire. Python: Condition.acquire. */
@@ -359,13 +359,13 @@ MP_API int mp_condition_notify(mp_condition *condition, unsigned n);
 /** Wake all that wait, in all else as mp_condition_notify. Python: Condition.notify_all(). */
 MP_API int mp_condition_notify_all(mp_condition *condition);
 
-/** As mp_lock_recovered, of the condition's lock. Python: has no such thing. */
+/** Ask as mp_lock_recovered, of the condition's lock. Python: has no such thing. */
 MP_API bool mp_condition_recovered(mp_condition *condition);
 
-/** Destroy it, and its lock if that is its own; see DESTROY above. Python: the last reference. */
+/** Destroy it, with a lock of its own; see DESTROY above. Python: the last reference goes. */
 MP_API void mp_condition_destroy(mp_condition *condition);
 
-/** Describe it, see REPR above. Python: repr(condition): <Condition(<RLock(None, 0)>, 0)>. */
+/** Describe the condition, see REPR above. Python: <Condition(<RLock(None, 0)>, 0)>. */
 MP_API int mp_condition_repr(mp_condition *condition, char *buf, size_t n);
 
 /**
@@ -403,7 +403,7 @@ MP_API int mp_event_wait(mp_event *event, double timeout);
 /** Destroy the event, see DESTROY above. Python: the last reference goes. */
 MP_API void mp_event_destroy(mp_event *event);
 
-/** Describe it, see REPR above. Python: repr(event): <Event at 0x7f0012345678 unset>. */
+/** Describe the event, see REPR above. Python: repr(event): <Event at 0x7f0012345678 unset>. */
 MP_API int mp_event_repr(mp_event *event, char *buf, size_t n);
 
 /**
@@ -455,7 +455,7 @@ MP_API bool mp_barrier_broken(mp_barrier *barrier);
 /** Destroy the barrier, see DESTROY above. Python: the last reference goes. */
 MP_API void mp_barrier_destroy(mp_barrier *barrier);
 
-/** Describe it, see REPR above. Python: repr(barrier): <Barrier at 0x7f0012345678: waiters=1/3>. */
+/** Describe the barrier, see REPR above. Python: <Barrier at 0x7f0012345678: waiters=1/3>. */
 MP_API int mp_barrier_repr(mp_barrier *barrier, char *buf, size_t n);
 
 MP_END_DECLS

@@ -9,11 +9,11 @@
 
 /** How much a line of the log matters, with Python's numbers. */
 typedef enum mp_log_level {
-    MP_LOG_SUBDEBUG = 5,
-    MP_LOG_DEBUG = 10,
-    MP_LOG_INFO = 20,
-    MP_LOG_SUBWARNING = 25,
-    MP_LOG_WARNING = 30
+    MP_LOG_SUBDEBUG = 5,    /**< Python: util.SUBDEBUG */
+    MP_LOG_DEBUG = 10,      /**< Python: logging.DEBUG */
+    MP_LOG_INFO = 20,       /**< Python: logging.INFO */
+    MP_LOG_SUBWARNING = 25, /**< Python: util.SUBWARNING */
+    MP_LOG_WARNING = 30     /**< Python: logging.WARNING */
 } mp_log_level;
 
 /** Takes one line of the log, without a newline: "[INFO/Process-1] child process ...". */
@@ -29,7 +29,7 @@ MP_BEGIN_DECLS
  * Returns 0; MP_EINVAL (ValueError) for a negative level.
  *
  *     mp_log_to_stderr(MP_LOG_INFO);
- *     mp_log(MP_LOG_WARNING, "doomed");              // [WARNING/MainProcess] doomed
+ *     mp_log(MP_LOG_WARNING, "doomed"); // [WARNING/MainProcess] doomed
  */
 MP_API int mp_log_to_stderr(int level);
 
@@ -45,7 +45,7 @@ MP_API int mp_log_set(int level, mp_log_sink *sink, void *arg);
 /**
  * Say something in the log, as printf.
  * Python: multiprocessing.get_logger().log(level, format, ...)
- * Does not wait. Lines below the level of the log, and those beyond 4 KiB, are cut or dropped.
+ * Does not wait. A line below the level of the log is dropped, what one has beyond 4 KiB is cut.
  */
 MP_API void mp_log(int level, const char *format, ...) MP_PRINTF(2, 3);
 

@@ -5,6 +5,7 @@
 #ifndef MP_VERSION_H
 #define MP_VERSION_H
 
+/** The parts of the version, as numbers. */
 #define MP_VERSION_MAJOR 0
 #define MP_VERSION_MINOR 1
 #define MP_VERSION_PATCH 0

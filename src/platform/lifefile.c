@@ -18,12 +18,21 @@ int mp__lifefile_keep(struct mp__lifefile *file, int fd)
     return rc;
 }
 
+/* POSIX has no file without a name, and a death between open and unlink leaves it. Nobody opens one
+   by its name, so whoever comes next may remove it: all of a user's programs take the same name,
+   and at most one empty file stays. */
 static int temporary_in(const char *dir)
 {
     char path[512];
-    if (dir == NULL || snprintf(path, sizeof path, "%s/mp.life.XXXXXX", dir) >= (int)sizeof path)
+    if (dir == NULL ||
+        snprintf(path, sizeof path, "%s/mp.life.%ju", dir, (uintmax_t)getuid()) >= (int)sizeof path)
         return -1;
-    int fd = mkstemp(path);
+    int fd = -1;
+    errno = EEXIST;
+    for (int tries = 0; fd < 0 && errno == EEXIST && tries < 1000; tries++) {
+        unlink(path);
+        fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    }
     if (fd >= 0)
         unlink(path);
     return fd;

@@ -14,6 +14,9 @@ enum { PATIENCE = 5, PATHS = 4 };
 mp_manager *manager;
 
 static char folder[64];
+
+/* Of the portable form, which may leave this one name, empty, until its next program starts. */
+static char life_file[32];
 static int names_before;
 
 /* ---- programs -------------------------------------------------------------------------------- */
@@ -21,6 +24,7 @@ static int names_before;
 void managers_begin(void)
 {
     (void)snprintf(folder, sizeof folder, "/tmp/libmp-test-XXXXXX");
+    (void)snprintf(life_file, sizeof life_file, "mp.life.%ld", (long)getuid());
     if (mkdtemp(folder) == NULL || setenv("TMPDIR", folder, 1) != 0) {
         perror(folder);
         exit(1);
@@ -29,6 +33,7 @@ void managers_begin(void)
 
 int managers_end(int failed)
 {
+    (void)unlink(managers_path(life_file));
     if (rmdir(folder) != 0) {
         perror(folder);
         return 1;
@@ -56,7 +61,8 @@ static int names_in(const char *path, int depth)
         return 0;
     for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
         char inner[512];
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+            strcmp(entry->d_name, life_file) == 0)
             continue;
         (void)snprintf(inner, sizeof inner, "%s/%.200s", path, entry->d_name);
         count += 1 + (depth > 0 ? names_in(inner, depth - 1) : 0);

@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -240,6 +242,20 @@ static void test_no_descriptor_left_is_told(void **state)
         (name), (function), setup, teardown, NULL \
     }
 
+static void test_the_next_removes_the_name_that_a_death_left(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/libmp-test-XXXXXX", path[64];
+    check(mkdtemp(dir) != NULL && setenv("TMPDIR", dir, 1) == 0);
+    (void)snprintf(path, sizeof path, "%s/mp.life.%ld", dir, (long)getuid());
+    int left = open(path, O_RDWR | O_CREAT | O_EXCL, 0600);
+    check(left >= 0 && close(left) == 0);
+    struct mp__lifefile next;
+    assert_mp_result(mp__lifefile_open_temporary(&next), 0);
+    check(mp__lifefile_is_ours(&next) && access(path, F_OK) != 0);
+    check(close(next.fd) == 0 && unsetenv("TMPDIR") == 0 && rmdir(dir) == 0);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -261,6 +277,8 @@ int main(void)
         life_test("life file: the descriptor is out of the way and closed by exec",
                   test_the_descriptor_is_out_of_the_way_and_closed_by_exec),
         life_test("life file: two files are two", test_two_files_are_two),
+        life_test("life file: the next removes the name that a death left",
+                  test_the_next_removes_the_name_that_a_death_left),
         life_test("life file: few descriptors are enough", test_few_descriptors_are_enough),
         life_test("life file: no descriptor left is told", test_no_descriptor_left_is_told),
     };

@@ -1,0 +1,72 @@
+# Compiles the C blocks of README.md and of the headers' comments in SOURCE_DIR, see blocks.awk;
+# what they do not declare is in blocks.h. Whole programs are linked with LIBRARY and have to print
+# what the README says. And what the README names of the build has to be there in BUILD_DIR.
+cmake_minimum_required(VERSION 3.21)
+
+file(REMOVE_RECURSE ${WORK_DIR})
+file(MAKE_DIRECTORY ${WORK_DIR})
+file(GLOB headers RELATIVE ${SOURCE_DIR} ${SOURCE_DIR}/include/mp/*.h)
+execute_process(
+    COMMAND ${AWK} -v to=${WORK_DIR} -f ${CMAKE_CURRENT_LIST_DIR}/blocks.awk README.md ${headers}
+    WORKING_DIRECTORY ${SOURCE_DIR} OUTPUT_VARIABLE found OUTPUT_STRIP_TRAILING_WHITESPACE
+    COMMAND_ERROR_IS_FATAL ANY)
+
+set(complaints "")
+separate_arguments(FLAGS)
+separate_arguments(LIBRARIES)
+set(compile ${CC} ${FLAGS} -std=c11 -Wall -Wextra -Wpedantic -Wno-unused -Werror
+    -I${INCLUDE_DIR} -I${CMAKE_CURRENT_LIST_DIR})
+function(run)
+    execute_process(COMMAND ${ARGN} TIMEOUT 60
+                    RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE errors)
+    set(output "${output}" PARENT_SCOPE)
+    if(NOT result EQUAL 0)
+        set(complaints "${complaints}\n${errors}\nended with ${result}: ${ARGN}" PARENT_SCOPE)
+    endif()
+endfunction()
+
+run(${compile} -fsyntax-only ${WORK_DIR}/blocks.c)
+file(GLOB programs ${WORK_DIR}/program_*.c)
+if(NOT programs)
+    string(APPEND complaints "\nno program in README.md")
+endif()
+foreach(program IN LISTS programs)
+    string(REGEX REPLACE "\\.c$" "" program ${program})
+    file(STRINGS ${program}.c place LIMIT_COUNT 1)
+    string(REGEX REPLACE "#line ([0-9]+) \"(.*)\"" "\\2:\\1" place "${place}")
+    if(NOT EXISTS ${program}.txt)
+        string(APPEND complaints "\n${place}: nobody says what this program prints")
+        continue()
+    endif()
+    run(${compile} ${program}.c -o ${program} ${LIBRARY} ${LIBRARIES})
+    if(EXISTS ${program})
+        run(${program})
+        file(READ ${program}.txt expected)
+        if(NOT output STREQUAL expected)
+            string(APPEND complaints "\n${place}: printed:\n${output}expected:\n${expected}")
+        endif()
+    endif()
+endforeach()
+
+execute_process(COMMAND ${CMAKE_COMMAND} --build ${BUILD_DIR} --target help OUTPUT_VARIABLE targets)
+file(READ ${BUILD_DIR}/CMakeCache.txt options)
+file(STRINGS ${WORK_DIR}/names.txt names)
+foreach(line IN LISTS names)
+    string(REGEX MATCH "^([^ ]+) ([a-z]+) +(.*)$" line "${line}")
+    set(place ${CMAKE_MATCH_1})
+    set(kind ${CMAKE_MATCH_2})
+    set(name ${CMAKE_MATCH_3})
+    if((kind STREQUAL "option" AND NOT options MATCHES "\n${name}:")
+       OR (kind STREQUAL "target" AND NOT targets MATCHES "(^|[\n ])${name}(:|\n| )")
+       OR (kind STREQUAL "built" AND NOT EXISTS ${BUILD_DIR}/${name}))
+        if(NOT "${kind} ${name}" MATCHES "${ABSENT}")
+            string(APPEND complaints "\n${place}: no ${kind} ${name}")
+        endif()
+    endif()
+endforeach()
+
+if(complaints)
+    message(FATAL_ERROR "${complaints}")
+endif()
+list(LENGTH names count)
+message(STATUS "${found} compile, and the ${count} names are there")
