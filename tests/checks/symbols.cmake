@@ -45,7 +45,7 @@ foreach(row IN LISTS rows)
         endif()
     elseif(name IN_LIST declared)
         list(APPEND exported ${name})
-    else()
+    elseif(NOT name MATCHES "^_(init|fini)$") # of a libc's start files, in some
         string(APPEND complaints "\n  ${name} is exported, but no public header declares it")
     endif()
 endforeach()
