@@ -147,8 +147,8 @@ static void print_results(mp_obj urls, mp_obj results, mp_obj errors)
     }
 }
 
-/* Makes the list of the URLs; the strings stay where they are. */
-static mp_obj list_of(const char *const *texts, size_t count)
+/* Makes the items of a list of URLs; the strings stay where they are. */
+static mp_obj *items_of(const char *const *texts, size_t count)
 {
     mp_obj *items = malloc(count * sizeof *items);
 
@@ -158,7 +158,7 @@ static mp_obj list_of(const char *const *texts, size_t count)
     for (size_t i = 0; i < count; i++) {
         items[i] = MP(texts[i]);
     }
-    return mp_obj_list(items, count);
+    return items;
 }
 
 int main(int argc, char *argv[])
@@ -168,8 +168,9 @@ int main(int argc, char *argv[])
         "http://example.org",
         "http://example.net",
     };
-    mp_obj urls = argc > 1 ? list_of((const char *const *)argv + 1, (size_t)argc - 1)
-                           : list_of(default_urls, 3);
+    size_t count = argc > 1 ? (size_t)argc - 1 : 3;
+    mp_obj *items = items_of(argc > 1 ? (const char *const *)argv + 1 : default_urls, count);
+    mp_obj urls = mp_obj_list(items, count);
     mp_pool *pool;
     mp_obj results;
     mp_obj errors;
@@ -188,6 +189,6 @@ int main(int argc, char *argv[])
         mp_obj_free(&errors);
     }
     mp_pool_destroy(pool);
-    free((void *)urls.items);
+    free(items);
     return 0;
 }

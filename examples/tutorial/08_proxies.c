@@ -22,7 +22,7 @@ int main(void)
     mp_obj slice;
 
     MP_CHECK(mp_manager_create(&manager, NULL));
-    for (int i = 0; i < 10; i++) {
+    for (long i = 0; i < 10; i++) {
         squares[i] = MP(i * i);
     }
     MP_CHECK(mp_manager_list(manager, mp_obj_list(squares, 10), &l));

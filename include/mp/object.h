@@ -157,7 +157,7 @@ MP_API void mp_obj_free(mp_obj *o);
  * Python: a == b
  * So 1, 1.0 and True are equal, a list and a tuple are not, nor are NaN and NaN. The order in
  * dicts and sets does not matter; the pairs and items of large ones are looked up by hash.
- * Handles equal themselves only, proxies those of the same object, if their methods are the same.
+ * Handles equal themselves only, proxies those with the same id and address of the server.
  */
 MP_API bool mp_obj_equal(mp_obj a, mp_obj b);
 

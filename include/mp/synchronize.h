@@ -465,7 +465,7 @@ MP_END_DECLS
 #define MP_WITH_(kind, x, name)                                                     \
     for (mp_##kind##_guard_ name __attribute__((cleanup(mp_##kind##_guard_end_))) = \
              mp_##kind##_guard_begin_(x, __FILE__, __LINE__);                       \
-         name.once; name.once = false)
+         (name).once; (name).once = false)
 #define MP_HOLD_(kind, x, name)                                                        \
     mp_##kind##_guard_ name __attribute__((cleanup(mp_##kind##_guard_end_), unused)) = \
         mp_##kind##_guard_begin_(x, __FILE__, __LINE__)

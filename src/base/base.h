@@ -16,6 +16,10 @@
    caller may swallow return bare codes. */
 int mp__fail(int code);
 int mp__failf(int code, const char *format, ...) MP_PRINTF(2, 3);
+#ifdef __clang_analyzer__ /* it sees one file at a time: so it knows what they return */
+#define mp__fail(code) ((void)mp__fail(code), (code))
+#define mp__failf(code, ...) ((void)mp__failf(code, __VA_ARGS__), (code))
+#endif
 /* The text of this thread's last failure, if that had this code, else "". */
 const char *mp__detail_of(int code);
 /* After one of the two: what mp_error_code() is to say of this failure. */

@@ -97,7 +97,7 @@ static const struct row own_rows[] = {MP_ERRORS_(OWN_ROW)};
     X(ETXTBSY, "OSError")                     \
     X(EXDEV, "OSError")
 
-#define SYSTEM_ROW(name, exception) {-name, #name, NULL, exception},
+#define SYSTEM_ROW(name, exception) {-(name), #name, NULL, exception},
 static const struct row system_rows[] = {SYSTEM_ERRORS(SYSTEM_ROW)};
 
 static _Thread_local char detail_text[512];
@@ -175,7 +175,7 @@ void mp__fail_own_code(int own_code)
     task_code = own_code;
 }
 
-int mp__fail(int code)
+int(mp__fail)(int code)
 {
     detail_text[0] = '\0';
     detail_code = code;
@@ -183,7 +183,7 @@ int mp__fail(int code)
     return code;
 }
 
-int mp__failf(int code, const char *format, ...)
+int(mp__failf)(int code, const char *format, ...)
 {
     va_list args;
     va_start(args, format);

@@ -80,7 +80,7 @@ static bool escape_print(FILE *out, unsigned char c, char quote)
 
 static char quote_for(const char *p, size_t n)
 {
-    bool double_is_better = memchr(p, '\'', n) != NULL && memchr(p, '"', n) == NULL;
+    bool double_is_better = n > 0 && memchr(p, '\'', n) != NULL && memchr(p, '"', n) == NULL;
     return double_is_better ? '"' : '\'';
 }
 
@@ -113,7 +113,7 @@ static size_t character_print(FILE *out, const char *p, size_t n)
 
 void mp__strn_print(FILE *out, const char *text, size_t n)
 {
-    char quote = n > 0 ? quote_for(text, n) : '\'';
+    char quote = quote_for(text, n);
     putc(quote, out);
     for (size_t i = 0; i < n;) {
         size_t plain = plain_span(text + i, n - i, quote);
@@ -136,7 +136,7 @@ void mp__str_print(FILE *out, const char *text)
 
 void mp__bytes_print(FILE *out, const char *p, size_t n)
 {
-    char quote = n > 0 ? quote_for(p, n) : '\'';
+    char quote = quote_for(p, n);
     putc('b', out);
     putc(quote, out);
     for (size_t i = 0; i < n; i++) {

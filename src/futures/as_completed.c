@@ -2,8 +2,8 @@
  *
  * How it works
  *   An array of those not given yet, without duplicates, in the order they came in. The next is the
- *   first of them that is done; those before it move up by one place, so that it stays an array, and
- *   as tasks are begun in order, there are never many of them.
+ *   first of them that is done; those before it move up by one place, so that it stays an array,
+ *   and as tasks are begun in order, there are never many of them.
  */
 #include "futures/futures.h"
 
@@ -44,7 +44,7 @@ static size_t unique_copy(mp_future *const *fs, size_t n, struct place *places, 
     for (size_t i = 0; i < n; i++)
         places[i] = (struct place){fs[i], i};
     qsort(places, n, sizeof *places, compare_places);
-    memset(out, 0, n * sizeof *out);
+    memset(out, 0, n * sizeof(mp_future *));
     for (size_t i = 0; i < n; i++)
         if (i == 0 || places[i].future != places[i - 1].future)
             out[places[i].at] = places[i].future;

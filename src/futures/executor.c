@@ -13,7 +13,7 @@ struct mp_executor {
 static const mp_task_options no_task_options;
 static const mp_map_options no_map_options;
 
-int mp__executor_check(const mp_executor *executor)
+static int executor_check(const mp_executor *executor)
 {
     if (executor == NULL)
         return mp__fail(MP_EINVAL);
@@ -60,7 +60,7 @@ int mp_executor_submit_with(mp_executor *executor, mp_task *task, mp_obj arg, mp
     struct mp__work *work;
     struct mp__terms terms = {0};
     struct mp__notice notice;
-    int rc = mp__executor_check(executor);
+    int rc = executor_check(executor);
     if (rc == 0 && task == NULL)
         rc = mp__fail(MP_EINVAL);
     if (rc == 0)
@@ -81,99 +81,32 @@ int mp_executor_submit_with(mp_executor *executor, mp_task *task, mp_obj arg, mp
     return 0;
 }
 
-/* ---- map -------------------------------------------------------------------------------------- */
-
-static int map_await(struct mp__work *work, const mp_map_options *options, mp__moment until)
-{
-    size_t done, total;
-    int rc;
-    for (;;) {
-        mp__moment slice = options->progress != NULL ? mp__moment_in(MP__PROGRESS_SPAN) : until;
-        rc = mp__work_await(work, slice < until ? slice : until);
-        done = mp__work_count(work, &total);
-        if (options->progress != NULL && (rc == 0 || rc == MP_ETIMEOUT))
-            options->progress(done, total, options->progress_arg);
-        if (rc != MP_ETIMEOUT || mp__moment_passed(until))
-            return rc;
-    }
-}
-
-/* What has begun goes on, though nobody will have it. */
-static int map_give_up(struct mp__work *work, size_t n, mp_obj *results,
-                       const mp_map_options *options)
-{
-    mp__work_cancel(work);
-    int first, rc = mp__work_results(work, results, options->status, options->errors, &first);
-    for (size_t i = 0; i < n && options->status != NULL; i++)
-        if (options->status[i] == MP_ECANCELLED)
-            options->status[i] = MP_ETIMEOUT;
-    return rc != 0 ? rc : mp__fail(MP_ETIMEOUT);
-}
-
-static int map_run(struct mp__crew *crew, mp_task *task, const struct mp__items *items,
-                   mp_obj *results, const mp_map_options *options, mp__moment until)
-{
-    struct mp__work *work;
-    struct mp__terms terms = {0};
-    size_t chunk = options->chunksize > 0 ? options->chunksize : 1;
-    int rc = mp__terms_set(&terms, options->task_timeout, options->retries);
-    if (rc == 0)
-        rc = mp__work_map(crew, task, items->items, items->n, chunk, &terms, &work);
-    if (rc != 0)
-        return rc;
-    int first = 0;
-    rc = map_await(work, options, until);
-    if (rc == MP_ETIMEOUT)
-        rc = map_give_up(work, items->n, results, options);
-    else if (rc == 0)
-        rc = mp__work_results(work, results, options->status, options->errors, &first);
-    else
-        mp__failf(rc, "it would wait for its own executor");
-    mp__work_release(work);
-    return rc != 0 ? rc : first;
-}
+/* ---- map ------------------------------------------------------------------------------------- */
 
 int mp_executor_map(mp_executor *executor, mp_task *task, mp_obj iterable, mp_obj *results,
                     const mp_map_options *options, double timeout)
 {
-    mp__moment until;
-    struct mp__items items;
     if (results != NULL)
         *results = mp_obj_none();
-    if (options == NULL)
-        options = &no_map_options;
-    int rc = mp__executor_check(executor);
-    if (rc == 0 && (task == NULL || options->callback != NULL || options->error_callback != NULL ||
-                    options->context != NULL || options->context_size != 0 ||
-                    !(options->task_timeout >= 0) || mp__moment_of(timeout, &until) != 0))
+    struct mp__map_call call = {.task = task,
+                                .iterable = iterable,
+                                .results = results,
+                                .options = options != NULL ? options : &no_map_options};
+    int rc = executor_check(executor);
+    if (rc == 0 && mp__moment_of(timeout, &call.until) != 0)
         rc = mp__fail(MP_EINVAL);
-    if (rc == 0)
-        rc = mp__crew_check_wait(executor->crew);
-    if (rc == 0)
-        rc = mp__items_of(iterable, &items);
-    if (rc != 0)
-        return rc;
-    if (items.n > 0) {
-        rc = map_run(executor->crew, task, &items, results, options, until);
-    } else {
-        if (results != NULL)
-            mp_obj_copy(mp_obj_list(NULL, 0), results);
-        if (options->errors != NULL)
-            mp_obj_copy(mp_obj_list(NULL, 0), options->errors);
-    }
-    mp__items_free(&items);
-    return rc;
+    return rc == 0 ? mp__crew_map(executor->crew, &call) : rc;
 }
 
-/* ---- the end ---------------------------------------------------------------------------------- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 int mp_executor_shutdown(mp_executor *executor, bool wait, bool cancel_futures)
 {
-    int rc = mp__executor_check(executor);
+    int rc = executor_check(executor);
     if (rc != 0)
         return rc;
     if (wait && mp__crew_is_helper(executor->crew))
-        return mp__failf(MP_ESTATE, "it would wait for its own executor");
+        return mp__await_report(MP_ESTATE);
     mp__crew_close(executor->crew);
     if (cancel_futures)
         mp__crew_cancel(executor->crew);
@@ -202,7 +135,7 @@ void mp_executor_destroy(mp_executor *executor)
 {
     if (executor == NULL || executor->magic != MP__EXECUTOR_MAGIC)
         return;
-    if (mp__executor_check(executor) == 0) {
+    if (executor_check(executor) == 0) {
         mp__crew_close(executor->crew);
         if (!mp__crew_is_helper(executor->crew))
             mp__crew_join(executor->crew, MP__NEVER);

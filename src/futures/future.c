@@ -2,8 +2,8 @@
  *
  * How it works
  *   What the work's state tells is the future's. Functions stand in a list until they are called:
- *   by the helper thread once the work is ready, or by who cancels it. Who empties the list marks it
- *   as called; functions added later are called at once. The helper holds a reference, so that a
+ *   by the helper thread once the work is ready, or by who cancels it. Who empties the list marks
+ *   it as called; functions added later are called at once. The helper holds a reference, so that a
  *   future may be destroyed before.
  */
 #include "futures/futures.h"
@@ -25,7 +25,7 @@ struct mp_future {
     uint32_t magic;
     struct mp__work *work;
     atomic_int references;
-    mp_task_options options;
+    struct mp__callbacks callbacks;
     pthread_mutex_t lock;
     struct call *calls, **calls_end;
     bool watched;        /* the helper will come */
@@ -84,19 +84,13 @@ static void future_after(struct mp__work *work, void *arg)
 /* The options' callbacks, before the future is done for others. */
 static void future_hold(struct mp__work *work, void *arg)
 {
-    mp_future *future = arg;
-    mp_obj result = mp_obj_none();
-    const mp_task_options *options = &future->options;
-    int rc = mp__work_result(work, 0, &result);
-    if (rc == 0 && options->callback != NULL) {
-        options->callback(mp_obj_view(result), options->callback_arg);
-    } else if (rc != 0 && options->error_callback != NULL) {
-        char detail[512];
-        snprintf(detail, sizeof detail, "%s", mp_error_detail());
-        options->error_callback(rc, detail, options->callback_arg);
-    }
-    if (result.owned)
-        mp_obj_free(&result);
+    const mp_future *future = arg;
+    mp__callbacks_run(&future->callbacks, work);
+}
+
+static bool has_callbacks(const mp_future *future)
+{
+    return future->callbacks.callback != NULL || future->callbacks.error_callback != NULL;
 }
 
 int mp__future_make(const mp_task_options *options, mp_future **out, struct mp__terms *terms,
@@ -109,11 +103,12 @@ int mp__future_make(const mp_task_options *options, mp_future **out, struct mp__
     if (future == NULL)
         return mp__fail(-ENOMEM);
     future->magic = MP__FUTURE_MAGIC;
-    future->options = *options;
+    future->callbacks = (struct mp__callbacks){options->callback, options->error_callback,
+                                               options->callback_arg, false};
     future->calls_end = &future->calls;
     atomic_store(&future->references, 1);
     pthread_mutex_init(&future->lock, NULL);
-    if (options->callback != NULL || options->error_callback != NULL) {
+    if (has_callbacks(future)) {
         *notice = (struct mp__notice){.done = future_hold,
                                       .after = future_after,
                                       .drop = future_drop,
@@ -199,10 +194,7 @@ static int future_await(mp_future *future, double timeout)
         return rc;
     if (mp__moment_of(timeout, &until) != 0)
         return mp__fail(MP_EINVAL);
-    rc = mp__work_await(future->work, until);
-    if (rc == MP_ESTATE)
-        return mp__failf(rc, "it would wait for its own executor");
-    return rc != 0 ? mp__fail(rc) : 0;
+    return mp__await_report(mp__work_await(future->work, until));
 }
 
 int mp_future_result(mp_future *future, mp_obj *out, double timeout)
@@ -233,12 +225,12 @@ int mp_future_cancel(mp_future *future)
     int rc = mp__future_check(future);
     if (rc != 0)
         return rc;
-    bool has_callbacks = future->options.callback != NULL || future->options.error_callback != NULL;
-    pthread_mutex_lock(&future->lock); /* the helper comes after this, or not at all */
+    bool tells = has_callbacks(future); /* then the helper calls the functions too */
+    pthread_mutex_lock(&future->lock);  /* the helper comes after this, or not at all */
     bool cancelled = mp__work_cancel(future->work);
-    future->cancelled_here = future->cancelled_here || (cancelled && !has_callbacks);
+    future->cancelled_here = future->cancelled_here || (cancelled && !tells);
     pthread_mutex_unlock(&future->lock);
-    if (cancelled && !has_callbacks)
+    if (cancelled && !tells)
         calls_run(future);
     return cancelled ||
            (mp__work_is_done(future->work) && mp__work_code(future->work, 0) == MP_ECANCELLED);

@@ -10,8 +10,6 @@
 #define MP__FUTURE_MAGIC UINT32_C(0x4d504655)
 #define MP__COMPLETION_MAGIC UINT32_C(0x4d50434f)
 
-int mp__executor_check(const mp_executor *executor);
-
 /* A future whose work comes by mp__future_begin; the callbacks of the options are its first. */
 int mp__future_make(const mp_task_options *options, mp_future **out, struct mp__terms *terms,
                     struct mp__notice *notice);
@@ -24,7 +22,8 @@ struct mp__work *mp__future_work(mp_future *future);
 bool mp__future_is_done(mp_future *future); /* of a checked one, as the next */
 bool mp__future_failed(mp_future *future);  /* done, not well, not cancelled */
 
-/* Waits until ready(arg), which depends on these futures only, as mp__crew_await; records failures. */
+/* Waits until ready(arg), which depends on these futures only, as mp__crew_await; records
+   failures. */
 int mp__futures_await(mp_future *const *fs, size_t n, bool are_of_one, bool (*ready)(void *arg),
                       void *arg, mp__moment until);
 bool mp__futures_are_of_one(mp_future *const *fs, size_t n); /* executor */

@@ -1,8 +1,8 @@
 /* Waiting for several futures.
  *
  * How it works
- *   Futures of one executor are waited for as one; those of several in slices, on the executor of the
- *   first of them that is not done.
+ *   Futures of one executor are waited for as one; those of several in slices, on the executor of
+ *   the first of them that is not done.
  */
 #include "futures/futures.h"
 
@@ -56,10 +56,8 @@ int mp__futures_await(mp_future *const *fs, size_t n, bool are_of_one, bool (*re
         mp__moment slice = are_of_one ? until : mp__moment_in(SLICE);
         struct mp__crew *crew = are_of_one ? crew_of(fs[0]) : crew_to_await(fs, n);
         int rc = mp__crew_await(crew, ready, arg, slice < until ? slice : until);
-        if (rc == MP_ESTATE)
-            return mp__failf(rc, "it would wait for its own executor");
-        if (rc == 0 || mp__moment_passed(until))
-            return rc != 0 ? mp__fail(rc) : 0;
+        if (rc == 0 || rc == MP_ESTATE || mp__moment_passed(until))
+            return mp__await_report(rc);
         if (!are_of_one)
             deaths_look(fs, n);
     }

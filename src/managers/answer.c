@@ -89,8 +89,8 @@ static bool holds_opaque(const mp_obj *o)
     return false;
 }
 
-/* What Python sends for an array, an iterator over a sequence, a Namespace or a Value, as plain data:
-   a list, a list, a dict of the attributes, the value. UNKNOWN: it is something else. */
+/* What Python sends for an array, an iterator over a sequence, a Namespace or a Value, as plain
+   data: a list, a list, a dict of the attributes, the value. UNKNOWN: it is something else. */
 enum { UNKNOWN = 1 };
 
 static int plain_take(const mp_obj *o, mp_obj *out)

@@ -211,8 +211,8 @@ int mp__carry_create(struct mp__client *client, const struct mp__type *type, mp_
 
 bool mp__carried_prints(const struct mp__type *type, const mp_obj *method)
 {
-    return registered_of(type)->user->repr != NULL && method->type == MP_TYPE_STR &&
-           (strcmp(method->s, "__str__") == 0 || strcmp(method->s, "__repr__") == 0);
+    return registered_of(type)->user->repr != NULL &&
+           (mp__obj_is_str(method, "__str__") || mp__obj_is_str(method, "__repr__"));
 }
 
 int mp__carry_call(struct mp__client *client, struct mp__managed *self,

@@ -4,9 +4,10 @@
  *   A new connection gives one command and is closed after the answer; accept_connection makes it
  *   one of calls instead. A client of libmp says in the name that it gives there that it is one,
  *   and which process: "Process-1|libmp:<number>:<what>", with s for what is its session and c for
- *   the others. Those may create objects too; a session goes on with commands, among them three that CPython does not have: adopt
- *   references to many objects at once, as far as they exist; drop some; and lend
- *   all to a child that is about to be forked, so that it has them whatever its parent does next.
+ *   the others. Those may create objects too; a session goes on with commands, among them three
+ *   that CPython does not have: adopt references to many objects at once, as far as they exist;
+ *   drop some; and lend all to a child that is about to be forked, so that it has them whatever its
+ *   parent does next.
  */
 #include "managers/server.h"
 
@@ -269,10 +270,10 @@ bool mp__command_run(struct mp__client *client, mp_obj *request)
                     {"lend", lend, true},
                     {"drop", drop, true}};
     const mp_obj *name = &request->items[1];
-    if (name->type == MP_TYPE_STR && strcmp(name->s, "create") == 0)
+    if (mp__obj_is_str(name, "create"))
         return create(client, request);
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
-        if (name->type != MP_TYPE_STR || strcmp(name->s, commands[i].name) != 0 ||
+        if (!mp__obj_is_str(name, commands[i].name) ||
             (commands[i].of_sessions && !client->is_session))
             continue;
         commands[i].run(client, &request->items[2]);

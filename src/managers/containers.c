@@ -22,8 +22,7 @@ int mp__call_keywords(const struct mp__call *call, const char *const *names, siz
     for (size_t i = 0; i < call->kwargs.len; i++) {
         const mp_obj *key = &call->kwargs.items[2 * i];
         size_t at = 0;
-        while (at < n &&
-               (key->len != strlen(names[at]) || memcmp(key->s, names[at], key->len) != 0))
+        while (at < n && !mp__obj_is_str(key, names[at]))
             at++;
         if (at == n)
             return mp__failf(MP_ETYPE, "got an unexpected keyword argument '%.*s'", (int)key->len,

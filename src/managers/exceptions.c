@@ -88,11 +88,6 @@ mp_obj mp__exception_of(struct mp__exception *exception, int code, const mp_obj 
     return mp__obj_opaque(exception->items, false);
 }
 
-static bool text_is(const mp_obj *text, const char *expected)
-{
-    return text->len == strlen(expected) && memcmp(text->s, expected, text->len) == 0;
-}
-
 /* OSError and the classes below it. */
 static bool is_system_error(const mp_obj *items)
 {
@@ -114,8 +109,8 @@ static bool is_system_error(const mp_obj *items)
                                         "ProcessLookupError",
                                         "TimeoutError"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (text_is(&items[MP__OPAQUE_NAME], names[i]))
-            return text_is(&items[MP__OPAQUE_MODULE], "builtins");
+        if (mp__obj_is_str(&items[MP__OPAQUE_NAME], names[i]))
+            return mp__obj_is_str(&items[MP__OPAQUE_MODULE], "builtins");
     return false;
 }
 
@@ -126,8 +121,8 @@ int mp__exception_code(const mp_obj *exception)
     bool has_number =
         first != NULL && first->type == MP_TYPE_INT && first->i > 0 && first->i < 4096;
     size_t i = 0;
-    while (i < KNOWN && !(text_is(&items[MP__OPAQUE_MODULE], known[i].module) &&
-                          text_is(&items[MP__OPAQUE_NAME], known[i].name)))
+    while (i < KNOWN && !(mp__obj_is_str(&items[MP__OPAQUE_MODULE], known[i].module) &&
+                          mp__obj_is_str(&items[MP__OPAQUE_NAME], known[i].name)))
         i++;
     if (has_number && is_system_error(items))
         return -(int)first->i;

@@ -27,7 +27,7 @@ static int room_make(struct mp__host *host)
     uint32_t room = host->room == 0 ? 64 : 2 * host->room;
     if (room > UINT32_C(1) << PLACE_BITS)
         return -ENOMEM;
-    struct mp__managed **objects = realloc(host->objects, room * sizeof *objects);
+    struct mp__managed **objects = realloc(host->objects, room * sizeof(struct mp__managed *));
     if (objects == NULL)
         return -ENOMEM;
     host->objects = objects;
@@ -172,9 +172,7 @@ static struct mp__managed *proxy_target(const struct mp__host *host, const mp_ob
     const mp_obj *typeid = &o->items[MP__PROXY_TYPEID];
     if (is_address_of(host, &o->items[MP__PROXY_ADDRESS]))
         object = mp__managed_find(host, &o->items[MP__PROXY_ID]);
-    bool is_it = object != NULL && strlen(object->type->name) == typeid->len &&
-                 memcmp(object->type->name, typeid->s, typeid->len) == 0;
-    return is_it ? object : NULL;
+    return object != NULL && mp__obj_is_str(typeid, object->type->name) ? object : NULL;
 }
 
 static void proxies_count(struct mp__host *host, const mp_obj *o, bool hold)
@@ -262,10 +260,8 @@ void mp__call_free(struct mp__host *host, struct mp__call *call)
 
 const struct mp__method *mp__method_find(const struct mp__type *type, const mp_obj *name)
 {
-    if (name->type != MP_TYPE_STR)
-        return NULL;
     for (const struct mp__method *method = type->methods; method->name != NULL; method++)
-        if (strlen(method->name) == name->len && memcmp(method->name, name->s, name->len) == 0)
+        if (mp__obj_is_str(name, method->name))
             return method;
     return NULL;
 }

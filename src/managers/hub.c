@@ -17,30 +17,20 @@
 enum { HUBS_MOST = 64 };
 
 static struct mp__hub *hubs;
-static pthread_mutex_t hubs_lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_once_t forks_once = PTHREAD_ONCE_INIT;
+static void hubs_inherit(void);
+static struct mp__fork_lock hubs_lock = MP__FORK_LOCK(hubs_inherit);
 
 void mp__hubs_lock(void)
 {
-    pthread_mutex_lock(&hubs_lock);
+    mp__fork_lock_take(&hubs_lock);
 }
 
 void mp__hubs_unlock(void)
 {
-    pthread_mutex_unlock(&hubs_lock);
+    mp__fork_lock_give(&hubs_lock);
 }
 
 /* ---- forks ---------------------------------------------------------------------------------- */
-
-static void fork_prepare(void)
-{
-    pthread_mutex_lock(&hubs_lock);
-}
-
-static void fork_parent(void)
-{
-    pthread_mutex_unlock(&hubs_lock);
-}
 
 /* This thread is about to fork the child that is lent to. */
 static _Thread_local bool is_lending;
@@ -55,9 +45,8 @@ static void hub_inherit(struct mp__hub *hub)
     mp__links_inherit(hub);
 }
 
-static void fork_child(void)
+static void hubs_inherit(void)
 {
-    pthread_mutex_init(&hubs_lock, NULL);
     for (struct mp__hub *hub = hubs; hub != NULL; hub = hub->next)
         hub_inherit(hub);
 }
@@ -110,9 +99,10 @@ static void lent_forget(void)
 
 static const struct mp__fork_hooks hooks = {proxies_lend, lent_forget, children_adopt};
 
-static void forks_follow(void)
+static pthread_once_t hooks_once = PTHREAD_ONCE_INIT;
+
+static void hooks_set(void)
 {
-    pthread_atfork(fork_prepare, fork_parent, fork_child);
     mp__fork_hooks = &hooks;
 }
 
@@ -170,7 +160,7 @@ static int hub_make(struct mp__hub **out, const char *text, const void *key, siz
     int rc = mp__address_parse(&address, text);
     if (rc != 0)
         return rc;
-    pthread_once(&forks_once, forks_follow);
+    pthread_once(&hooks_once, hooks_set);
     if (key == NULL)
         key = mp_process_authkey(mp_current_process(), &n);
     struct mp__hub *hub = key != NULL ? hub_new(&address, key, n) : NULL;

@@ -9,12 +9,12 @@
  *   One lock guards the lists of hubs, links and proxies, none of which is held while a server is
  *   waited for; the session has a lock of its own, which is.
  *
- *   A fork copies descriptors, and as long as any process has one the server does not see the end of
- *   the other: so a forked child, however it was forked, first closes those of all links, and has
- *   no session and no references until it makes its own: at the start of an mp_process, else with
- *   the first call. A server of libmp lends what the parent has to an mp_process that is about to
- *   be forked, so that it is there whatever the parent does meanwhile. A socket is listed under the
- *   lock that forks take too, before it is connected.
+ *   A fork copies descriptors, and as long as any process has one the server does not see the end
+ *   of the other: so a forked child, however it was forked, first closes those of all links, and
+ *   has no session and no references until it makes its own: at the start of an mp_process, else
+ *   with the first call. A server of libmp lends what the parent has to an mp_process that is about
+ *   to be forked, so that it is there whatever the parent does meanwhile. A socket is listed under
+ *   the lock that forks take too, before it is connected.
  */
 #ifndef MP__HUB_H
 #define MP__HUB_H
@@ -109,8 +109,8 @@ void mp__link_close(struct mp__link *link);
    After a failure that leaves the two out of step the link is closed. */
 int mp__link_ask(struct mp__link *link, const mp_obj request[4], mp_obj *answer, mp__moment until);
 int mp__link_tell(struct mp__link *link, const mp_obj request[4]); /* no answer, no waiting */
-/* accept_connection: says who this is, `what` s or c; whether libmp answered, and that there are the
-   references that were lent. */
+/* accept_connection: says who this is, `what` s or c; whether libmp answered, and that there are
+   the references that were lent. */
 struct mp__greeting {
     bool is_libmp, is_lent;
 };
@@ -162,12 +162,16 @@ void mp__proxy_parts(mp_obj parts[MP__PROXY_ITEMS], const char *typeid, mp_obj a
 /* Takes over a reference; the caller stays a user of the hub, the proxy becomes another. */
 int mp__proxy_make(struct mp_proxy **out, struct mp__hub *hub, const char *typeid, mp_obj id,
                    mp_obj exposed);
-int mp__proxy_check(const struct mp_proxy *proxy, const char *typeid); /* NULL: any; reported */
-/* A call with arguments by position; what comes back is an int where `number` is not NULL. */
-int mp__proxy_ask(struct mp_proxy *proxy, const char *method, const mp_obj *args, size_t n,
-                  mp_obj *out);
+/* Whether it is one of this typeid, NULL: of any; so too the next four. Reported. */
+int mp__proxy_check(const struct mp_proxy *proxy, const char *typeid);
+/* A call with arguments by position. */
+int mp__proxy_ask(struct mp_proxy *proxy, const char *typeid, const char *method,
+                  const mp_obj *args, size_t n, mp_obj *out);
 /* The same for a number or a truth value: the number, INT_MAX at most. */
-int mp__proxy_ask_number(struct mp_proxy *proxy, const char *method, const mp_obj *args, size_t n);
+int mp__proxy_ask_number(struct mp_proxy *proxy, const char *typeid, const char *method,
+                         const mp_obj *args, size_t n);
+int mp__proxy_print(struct mp_proxy *proxy, const char *typeid, bool with_newline, FILE *out);
+int mp__proxy_repr(struct mp_proxy *proxy, const char *expected, char *buf, size_t n);
 /* A tuple or None, which becomes one; a dict with str keys or None. MP_ETYPE, reported. */
 int mp__arguments_check(mp_obj *args, const mp_obj *kwargs);
 int mp__proxy_from_as(mp_obj object, struct mp_proxy **out, const char *typeid);

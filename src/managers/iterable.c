@@ -31,19 +31,14 @@ const char *mp__type_name(const mp_obj *o, char room[64])
     return room;
 }
 
-static bool str_is(const mp_obj *o, const char *text)
-{
-    return o->type == MP_TYPE_STR && o->len == strlen(text) && memcmp(o->s, text, o->len) == 0;
-}
-
 bool mp__opaque_calls(const mp_obj *o, const char *module, const char *name)
 {
     if (o->type != MP__TYPE_OPAQUE || o->items[MP__OPAQUE_ARGS].type != MP_TYPE_TUPLE)
         return false;
     const mp_obj *of = &o->items[MP__OPAQUE_MODULE];
-    bool is_module =
-        str_is(of, module) || (strcmp(module, "builtins") == 0 && str_is(of, "__builtin__"));
-    return is_module && str_is(&o->items[MP__OPAQUE_NAME], name);
+    bool is_module = mp__obj_is_str(of, module) ||
+                     (strcmp(module, "builtins") == 0 && mp__obj_is_str(of, "__builtin__"));
+    return is_module && mp__obj_is_str(&o->items[MP__OPAQUE_NAME], name);
 }
 
 bool mp__is_true(const mp_obj *o)

@@ -1,9 +1,9 @@
 /* Links: connections to a server, what goes over them, and whose they are.
  *
  * How it works
- *   A request is encoded into the link's buffer with its head and sent at once; the answer comes into
- *   the same buffer, usually in one read, for one request at a time is under way. The first read
- *   looks for a while before it sleeps, as far as that pays.
+ *   A request is encoded into the link's buffer with its head and sent at once; the answer comes
+ *   into the same buffer, usually in one read, for one request at a time is under way. The first
+ *   read looks for a while before it sleeps, as far as that pays.
  *   The links of a thread hang on a list that a key of its own closes when the thread ends.
  *
  *   Globals: that key; nothing else.

@@ -23,8 +23,9 @@ struct mp__managed {
     struct mp__managed *next_doomed;
 };
 
-/* A call under way. `args` is a tuple, `kwargs` a dict with str keys, both borrowed; they stay until
-   the answer has been sent, and it may be a view of them. The rest is zero when the call begins.
+/* A call under way. `args` is a tuple, `kwargs` a dict with str keys, both borrowed; they stay
+   until the answer has been sent, and it may be a view of them. The rest is zero when the call
+   begins.
    On success `value` is the answer: owned, or a view of what lives until the next call, in which
    case `scratch` is memory that goes with the answer. What a call took out of its object to answer
    with is in `kept`, and is dropped (mp__drop) with the answer too: a reference in it lasts as

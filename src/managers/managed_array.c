@@ -2,9 +2,9 @@
  *
  * How it works
  *   The numbers lie one behind the other as C has them. A slice, and the whole, is sent as what a
- *   manager of Python's sends: a call of array.array with typecode and bytes, which a C client turns
- *   into a list (mp__typecode_list). Slices are set from such arrays of the same typecode, as in
- *   Python, and since C has none, from lists and tuples too, whose items are converted.
+ *   manager of Python's sends: a call of array.array with typecode and bytes, which a C client
+ *   turns into a list (mp__typecode_list). Slices are set from such arrays of the same typecode, as
+ *   in Python, and since C has none, from lists and tuples too, whose items are converted.
  *   New numbers are all converted before the first one is stored.
  */
 #include "managers/containers.h"

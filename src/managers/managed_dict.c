@@ -20,13 +20,6 @@ static struct mp__table *table_of(struct mp__managed *self)
     return &((struct dict *)self)->table;
 }
 
-static int put(struct mp__table *table, const mp_obj *key, const mp_obj *value)
-{
-    uint64_t hash;
-    int rc = mp__table_hash(key, &hash);
-    return rc == 0 ? mp__table_put(table, key, hash, value) : rc;
-}
-
 /* The entry of the first argument, SIZE_MAX if there is none; how many arguments there must be. */
 static int find(struct mp__managed *self, struct mp__call *call, size_t least, size_t most,
                 size_t *entry)
@@ -46,13 +39,20 @@ static int missing(struct mp__call *call)
     return mp__fail(MP_EKEY);
 }
 
+/* The same where it is the only argument, and must be there. */
+static int find_there(struct mp__managed *self, struct mp__call *call, size_t *entry)
+{
+    int rc = find(self, call, 1, 1, entry);
+    return rc == 0 && *entry == SIZE_MAX ? missing(call) : rc;
+}
+
 /* ---- updates ------------------------------------------------------------------------------ */
 
 static int put_pairs(struct mp__table *table, const mp_obj *dict)
 {
     int rc = 0;
     for (size_t i = 0; i < dict->len && rc == 0; i++)
-        rc = put(table, &dict->items[2 * i], &dict->items[2 * i + 1]);
+        rc = mp__table_put(table, &dict->items[2 * i], &dict->items[2 * i + 1]);
     return rc;
 }
 
@@ -71,7 +71,7 @@ static int put_item(struct mp__table *table, const mp_obj *item, size_t i)
                        "dictionary update sequence element #%zu has length %zu; 2 is required", i,
                        pair.len);
     else
-        rc = put(table, &pair.items[0], &pair.items[pair.stride]);
+        rc = mp__table_put(table, &pair.items[0], &pair.items[pair.stride]);
     mp__iterable_end(&pair);
     return rc;
 }
@@ -126,13 +126,10 @@ static int dict_ior(struct mp__managed *self, struct mp__call *call)
 static int dict_getitem(struct mp__managed *self, struct mp__call *call)
 {
     size_t entry;
-    int rc = find(self, call, 1, 1, &entry);
-    if (rc != 0)
-        return rc;
-    if (entry == SIZE_MAX)
-        return missing(call);
-    call->value = mp_obj_view(*mp__table_value(table_of(self), entry));
-    return 0;
+    int rc = find_there(self, call, &entry);
+    if (rc == 0)
+        call->value = mp_obj_view(*mp__table_value(table_of(self), entry));
+    return rc;
 }
 
 static int dict_get(struct mp__managed *self, struct mp__call *call)
@@ -149,19 +146,17 @@ static int dict_get(struct mp__managed *self, struct mp__call *call)
 static int dict_setitem(struct mp__managed *self, struct mp__call *call)
 {
     int rc = mp__call_plain(call, 2, 2);
-    return rc == 0 ? put(table_of(self), &call->args.items[0], &call->args.items[1]) : rc;
+    const mp_obj *args = call->args.items;
+    return rc == 0 ? mp__table_put(table_of(self), &args[0], &args[1]) : rc;
 }
 
 static int dict_delitem(struct mp__managed *self, struct mp__call *call)
 {
     size_t entry;
-    int rc = find(self, call, 1, 1, &entry);
-    if (rc != 0)
-        return rc;
-    if (entry == SIZE_MAX)
-        return missing(call);
-    mp__table_delete(table_of(self), entry);
-    return 0;
+    int rc = find_there(self, call, &entry);
+    if (rc == 0)
+        mp__table_delete(table_of(self), entry);
+    return rc;
 }
 
 static int dict_contains(struct mp__managed *self, struct mp__call *call)
@@ -211,15 +206,12 @@ static int dict_setdefault(struct mp__managed *self, struct mp__call *call)
 {
     struct mp__table *table = table_of(self);
     const mp_obj *args = call->args.items, none = mp_obj_none();
-    uint64_t hash;
-    int rc = mp__call_plain(call, 1, 2);
-    if (rc == 0)
-        rc = mp__table_hash(&args[0], &hash);
+    size_t entry;
+    int rc = find(self, call, 1, 2, &entry);
     if (rc != 0)
         return rc;
-    size_t entry = mp__table_find(table, &args[0], hash);
     if (entry == SIZE_MAX) {
-        rc = mp__table_put(table, &args[0], hash, call->args.len > 1 ? &args[1] : &none);
+        rc = mp__table_put(table, &args[0], call->args.len > 1 ? &args[1] : &none);
         if (rc != 0)
             return rc;
         entry = mp__table_last(table);

@@ -1,11 +1,12 @@
 /* Lock and RLock, as threading has them, for the connections of a server.
  *
  * How it works
- *   An RLock that is held names the connection that holds it, a Lock the process. When that ends, the
- *   mutex is left behind, but still held: the next acquire takes it over, and is told so, a waiting
- *   one at once; a release by anybody frees it, as after the ordinary end of a thread in Python. So
- *   a death leaves nothing locked, and no release that Python allows fails. Of a process that is
- *   neither on this machine nor a client of libmp nobody knows the end: its Locks stay held.
+ *   An RLock that is held names the connection that holds it, a Lock the process. When that ends,
+ *   the mutex is left behind, but still held: the next acquire takes it over, and is told so, a
+ *   waiting one at once; a release by anybody frees it, as after the ordinary end of a thread in
+ *   Python. So a death leaves nothing locked, and no release that Python allows fails. Of a process
+ *   that is neither on this machine nor a client of libmp nobody knows the end: its Locks stay
+ *   held.
  *   Who waits for a mutex after a condition's wait has a number of levels to get back, and the
  *   answer of that wait: both are in its wait's number.
  */
@@ -152,7 +153,7 @@ void mp__mutex_end(struct mp__mutex *mutex)
     thread_set(mutex, NULL);
 }
 
-void mp__mutex_lost(struct mp__mutex *mutex, const struct mp__holder *holder)
+static void mutex_lost(struct mp__mutex *mutex, const struct mp__holder *holder)
 {
     if (mutex->depth > 0 && !mutex->recursive && mutex->process == holder)
         mutex_pass(mutex, true);
@@ -238,7 +239,7 @@ static void lock_left(struct mp__managed *self, struct mp__client *client)
 
 static void lock_lost(struct mp__managed *self, const struct mp__holder *holder)
 {
-    mp__mutex_lost(mutex_of(self), holder);
+    mutex_lost(mutex_of(self), holder);
 }
 
 struct mp__mutex *mp__mutex_of(struct mp__managed *object)

@@ -4,8 +4,8 @@
 
 #include "managers/server.h"
 
-/* Held while depth > 0: a recursive one by a connection, which is a thread; another by a process, as
-   any of its threads may release it. When that has ended it is left behind: then who comes next
+/* Held while depth > 0: a recursive one by a connection, which is a thread; another by a process,
+   as any of its threads may release it. When that has ended it is left behind: then who comes next
    takes the mutex over, and anybody may release it. */
 struct mp__mutex {
     struct mp__client *thread; /* of a recursive one */
@@ -23,7 +23,6 @@ int mp__mutex_release(struct mp__mutex *mutex, const struct mp__client *client);
 bool mp__mutex_is_held_by(const struct mp__mutex *mutex, const struct mp__client *client);
 void mp__mutex_left(struct mp__mutex *mutex, const struct mp__client *client);
 void mp__mutex_end(struct mp__mutex *mutex); /* its object is destroyed */
-void mp__mutex_lost(struct mp__mutex *mutex, const struct mp__holder *holder);
 
 /* For conditions: gives up all levels; takes them for a parked call, which is then answered with
    `answer`, at once or when the mutex becomes free. */

@@ -39,8 +39,12 @@ static int find(struct mp__managed *self, struct mp__call *call, size_t argument
     return rc;
 }
 
-static int missing(const struct mp__call *call)
+/* The same where it is the only argument, and must be there. */
+static int find_there(struct mp__managed *self, struct mp__call *call, size_t *entry)
 {
+    int rc = find(self, call, 1, entry);
+    if (rc != 0 || *entry != SIZE_MAX)
+        return rc;
     const mp_obj *name = &call->args.items[0];
     return mp__failf(MP_EATTR, "'Namespace' object has no attribute '%.*s'", (int)name->len,
                      name->s);
@@ -49,39 +53,27 @@ static int missing(const struct mp__call *call)
 static int namespace_get(struct mp__managed *self, struct mp__call *call)
 {
     size_t entry;
-    int rc = find(self, call, 1, &entry);
-    if (rc != 0)
-        return rc;
-    if (entry == SIZE_MAX)
-        return missing(call);
-    call->value = mp_obj_view(*mp__table_value(table_of(self), entry));
-    return 0;
-}
-
-static int put(struct mp__table *table, const mp_obj *name, const mp_obj *value)
-{
-    uint64_t hash;
-    int rc = mp__table_hash(name, &hash);
-    return rc == 0 ? mp__table_put(table, name, hash, value) : rc;
+    int rc = find_there(self, call, &entry);
+    if (rc == 0)
+        call->value = mp_obj_view(*mp__table_value(table_of(self), entry));
+    return rc;
 }
 
 static int namespace_set(struct mp__managed *self, struct mp__call *call)
 {
     size_t entry;
     int rc = find(self, call, 2, &entry);
-    return rc == 0 ? put(table_of(self), &call->args.items[0], &call->args.items[1]) : rc;
+    const mp_obj *args = call->args.items;
+    return rc == 0 ? mp__table_put(table_of(self), &args[0], &args[1]) : rc;
 }
 
 static int namespace_delete(struct mp__managed *self, struct mp__call *call)
 {
     size_t entry;
-    int rc = find(self, call, 1, &entry);
-    if (rc != 0)
-        return rc;
-    if (entry == SIZE_MAX)
-        return missing(call);
-    mp__table_delete(table_of(self), entry);
-    return 0;
+    int rc = find_there(self, call, &entry);
+    if (rc == 0)
+        mp__table_delete(table_of(self), entry);
+    return rc;
 }
 
 /* ---- the whole ---------------------------------------------------------------------------- */
@@ -172,8 +164,9 @@ static int namespace_create(struct mp__managed *self, struct mp__call *call)
 {
     mp__table_begin(table_of(self), self->host, 2);
     int rc = mp__call_expects(call, 0, 0);
+    const mp_obj *names = call->kwargs.items;
     for (size_t i = 0; i < call->kwargs.len && rc == 0; i++)
-        rc = put(table_of(self), &call->kwargs.items[2 * i], &call->kwargs.items[2 * i + 1]);
+        rc = mp__table_put(table_of(self), &names[2 * i], &names[2 * i + 1]);
     if (rc != 0)
         mp__table_clear(table_of(self));
     return rc;

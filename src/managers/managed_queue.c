@@ -69,7 +69,7 @@ static int room_make(struct queue *q)
     if (items == NULL)
         return mp__fail(-ENOMEM);
     for (size_t i = 0; i < q->used; i++)
-        items[i] = q->items[(q->first + i) % q->room];
+        items[i] = q->items[(q->first + i) % q->room]; /* NOLINT: what is used has room */
     free(q->items);
     q->items = items;
     q->first = 0;

@@ -39,11 +39,8 @@ static int find(struct mp__managed *self, struct mp__call *call, size_t *entry)
 
 static int set_add(struct mp__managed *self, struct mp__call *call)
 {
-    uint64_t hash;
     int rc = mp__call_plain(call, 1, 1);
-    if (rc == 0)
-        rc = mp__table_hash(&call->args.items[0], &hash);
-    return rc == 0 ? mp__table_put(table_of(self), &call->args.items[0], hash, NULL) : rc;
+    return rc == 0 ? mp__table_put(table_of(self), &call->args.items[0], NULL) : rc;
 }
 
 static int set_contains(struct mp__managed *self, struct mp__call *call)

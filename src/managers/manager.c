@@ -1,5 +1,5 @@
-/* Managers: the server's process from its making to its end, and the object by which its creator, or
- * whoever connects, uses it.
+/* Managers: the server's process from its making to its end, and the object by which its creator,
+ * or whoever connects, uses it.
  *
  * How it works
  *   The server is a child like any other. It opens its door and says where that is, or why it could
@@ -38,7 +38,7 @@ struct mp_manager {
 };
 
 static struct mp_manager *managers;
-static pthread_mutex_t managers_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct mp__fork_lock managers_lock = MP__FORK_LOCK(NULL);
 
 static int fault_of(const mp_manager *manager)
 {
@@ -242,46 +242,30 @@ static int manager_new(mp_manager **out, const char *address, const void *key, s
 
 static void managers_finish(void);
 
-static void fork_prepare(void)
+static void hook_set(void)
 {
-    pthread_mutex_lock(&managers_lock);
-}
-
-static void fork_parent(void)
-{
-    pthread_mutex_unlock(&managers_lock);
-}
-
-static void fork_child(void)
-{
-    pthread_mutex_init(&managers_lock, NULL);
-}
-
-static void hooks_set(void)
-{
-    pthread_atfork(fork_prepare, fork_parent, fork_child);
     mp__managers_finish = managers_finish;
 }
 
 static void manager_enlist(mp_manager *manager)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, hooks_set);
-    pthread_mutex_lock(&managers_lock);
+    pthread_once(&once, hook_set);
+    mp__fork_lock_take(&managers_lock);
     manager->next = managers;
     managers = manager;
-    pthread_mutex_unlock(&managers_lock);
+    mp__fork_lock_give(&managers_lock);
 }
 
 static void manager_delist(mp_manager *manager)
 {
-    pthread_mutex_lock(&managers_lock);
+    mp__fork_lock_take(&managers_lock);
     mp_manager **at = &managers;
     while (*at != NULL && *at != manager)
         at = &(*at)->next;
     if (*at != NULL)
         *at = manager->next;
-    pthread_mutex_unlock(&managers_lock);
+    mp__fork_lock_give(&managers_lock);
 }
 
 int mp_manager_create(mp_manager **out, const mp_manager_options *options)

@@ -97,9 +97,9 @@ const char *mp_proxy_typeid(mp_proxy *proxy)
     return mp__proxy_check(proxy, NULL) == 0 ? proxy->parts.items[MP__PROXY_TYPEID].s : NULL;
 }
 
-int mp_proxy_repr(mp_proxy *proxy, char *buf, size_t n)
+int mp__proxy_repr(mp_proxy *proxy, const char *expected, char *buf, size_t n)
 {
-    int rc = mp__proxy_check(proxy, NULL);
+    int rc = mp__proxy_check(proxy, expected);
     if (rc == 0 && buf == NULL && n > 0)
         rc = mp__fail(MP_EINVAL);
     if (rc != 0)
@@ -114,6 +114,11 @@ int mp_proxy_repr(mp_proxy *proxy, char *buf, size_t n)
                         is_auto ? "]" : "", typeid, (void *)proxy);
     free(typeid);
     return size;
+}
+
+int mp_proxy_repr(mp_proxy *proxy, char *buf, size_t n)
+{
+    return mp__proxy_repr(proxy, NULL, buf, n);
 }
 
 mp_obj mp_obj_proxy(mp_proxy *proxy)
@@ -150,17 +155,22 @@ int mp_proxy_call(mp_proxy *proxy, const char *method, mp_obj args, mp_obj kwarg
     return mp__hub_call(proxy->hub, &proxy->parts.items[MP__PROXY_ID], method, args, kwargs, out);
 }
 
-int mp__proxy_ask(mp_proxy *proxy, const char *method, const mp_obj *args, size_t n, mp_obj *out)
+int mp__proxy_ask(mp_proxy *proxy, const char *typeid, const char *method, const mp_obj *args,
+                  size_t n, mp_obj *out)
 {
+    int rc = mp__proxy_check(proxy, typeid);
+    if (rc != 0)
+        return rc;
     return mp__hub_call(proxy->hub, &proxy->parts.items[MP__PROXY_ID], method,
                         mp_obj_tuple(args, n), mp_obj_none(), out);
 }
 
-int mp__proxy_ask_number(mp_proxy *proxy, const char *method, const mp_obj *args, size_t n)
+int mp__proxy_ask_number(mp_proxy *proxy, const char *typeid, const char *method,
+                         const mp_obj *args, size_t n)
 {
     mp_obj value;
     int64_t number;
-    int rc = mp__proxy_ask(proxy, method, args, n, &value);
+    int rc = mp__proxy_ask(proxy, typeid, method, args, n, &value);
     if (rc != 0)
         return rc;
     rc = mp_obj_as_int(value, &number);
@@ -172,23 +182,27 @@ int mp__proxy_ask_number(mp_proxy *proxy, const char *method, const mp_obj *args
 
 int mp_proxy_getvalue(mp_proxy *proxy, mp_obj *out)
 {
-    int rc = mp__proxy_check(proxy, NULL);
-    return rc == 0 ? mp__proxy_ask(proxy, "#GETVALUE", NULL, 0, out) : rc;
+    return mp__proxy_ask(proxy, NULL, "#GETVALUE", NULL, 0, out);
+}
+
+int mp__proxy_print(mp_proxy *proxy, const char *typeid, bool with_newline, FILE *out)
+{
+    mp_obj text;
+    int rc = mp__proxy_check(proxy, typeid);
+    if (rc == 0 && out == NULL)
+        rc = mp__fail(MP_EINVAL);
+    if (rc == 0)
+        rc = mp__proxy_ask(proxy, typeid, "__str__", NULL, 0, &text);
+    if (rc != 0)
+        return rc;
+    rc = with_newline ? mp_obj_println(text, out) : mp_obj_print(text, out);
+    mp_obj_free(&text);
+    return rc;
 }
 
 int mp_proxy_print(mp_proxy *proxy, FILE *out)
 {
-    mp_obj text;
-    int rc = mp__proxy_check(proxy, NULL);
-    if (rc == 0 && out == NULL)
-        rc = mp__fail(MP_EINVAL);
-    if (rc == 0)
-        rc = mp__proxy_ask(proxy, "__str__", NULL, 0, &text);
-    if (rc != 0)
-        return rc;
-    rc = mp_obj_print(text, out);
-    mp_obj_free(&text);
-    return rc;
+    return mp__proxy_print(proxy, NULL, false, out);
 }
 
 /* ---- from objects --------------------------------------------------------------------------- */
@@ -237,7 +251,7 @@ int mp_proxy_from(mp_obj object, mp_proxy **out)
 int mp__proxy_from_as(mp_obj object, mp_proxy **out, const char *typeid)
 {
     const mp_obj *of = object.type == MP_TYPE_PROXY ? &object.items[MP__PROXY_TYPEID] : NULL;
-    if (of != NULL && (of->len != strlen(typeid) || memcmp(of->s, typeid, of->len) != 0))
+    if (of != NULL && !mp__obj_is_str(of, typeid))
         return mp__failf(MP_ETYPE, "the object stands for a proxy of another type than %s", typeid);
     return mp_proxy_from(object, out);
 }

@@ -1,21 +1,19 @@
 /* The face of a managed dict. */
 #include "managers/hub.h"
 
-static int check(const mp_dict *dict)
+static mp_proxy *proxy_of(mp_dict *dict)
 {
-    return mp__proxy_check(dict != NULL ? &dict->proxy : NULL, "dict");
+    return dict != NULL ? &dict->proxy : NULL;
 }
 
 static int ask(mp_dict *dict, const char *method, const mp_obj *args, size_t n, mp_obj *out)
 {
-    int rc = check(dict);
-    return rc == 0 ? mp__proxy_ask(&dict->proxy, method, args, n, out) : rc;
+    return mp__proxy_ask(proxy_of(dict), "dict", method, args, n, out);
 }
 
 static int ask_number(mp_dict *dict, const char *method, const mp_obj *args, size_t n)
 {
-    int rc = check(dict);
-    return rc == 0 ? mp__proxy_ask_number(&dict->proxy, method, args, n) : rc;
+    return mp__proxy_ask_number(proxy_of(dict), "dict", method, args, n);
 }
 
 int mp_manager_dict(mp_manager *manager, mp_obj initial, mp_dict **out)
@@ -34,7 +32,7 @@ int mp_dict_from(mp_obj object, mp_dict **out)
 
 mp_proxy *mp_dict_proxy(mp_dict *dict)
 {
-    return check(dict) == 0 ? &dict->proxy : NULL;
+    return mp__proxy_check(proxy_of(dict), "dict") == 0 ? &dict->proxy : NULL;
 }
 
 int mp_dict_get(mp_dict *dict, mp_obj key, mp_obj *out)
@@ -119,23 +117,20 @@ int mp_dict_clear(mp_dict *dict)
 
 int mp_dict_print(mp_dict *dict, FILE *out)
 {
-    int rc = check(dict);
-    return rc == 0 ? mp_proxy_print(&dict->proxy, out) : rc;
+    return mp__proxy_print(proxy_of(dict), "dict", false, out);
 }
 
 int mp_dict_println(mp_dict *dict, FILE *out)
 {
-    int rc = mp_dict_print(dict, out);
-    return rc == 0 ? mp_obj_println(mp_obj_str(""), out) : rc;
+    return mp__proxy_print(proxy_of(dict), "dict", true, out);
 }
 
 int mp_dict_repr(mp_dict *dict, char *buf, size_t n)
 {
-    int rc = check(dict);
-    return rc == 0 ? mp_proxy_repr(&dict->proxy, buf, n) : rc;
+    return mp__proxy_repr(proxy_of(dict), "dict", buf, n);
 }
 
 void mp_dict_destroy(mp_dict *dict)
 {
-    mp_proxy_destroy(dict != NULL ? &dict->proxy : NULL);
+    mp_proxy_destroy(proxy_of(dict));
 }

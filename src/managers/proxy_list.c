@@ -3,21 +3,19 @@
 
 #include <limits.h>
 
-static int check(const mp_list *list)
+static mp_proxy *proxy_of(mp_list *list)
 {
-    return mp__proxy_check(list != NULL ? &list->proxy : NULL, "list");
+    return list != NULL ? &list->proxy : NULL;
 }
 
 static int ask(mp_list *list, const char *method, const mp_obj *args, size_t n, mp_obj *out)
 {
-    int rc = check(list);
-    return rc == 0 ? mp__proxy_ask(&list->proxy, method, args, n, out) : rc;
+    return mp__proxy_ask(proxy_of(list), "list", method, args, n, out);
 }
 
 static int ask_number(mp_list *list, const char *method, const mp_obj *args, size_t n)
 {
-    int rc = check(list);
-    return rc == 0 ? mp__proxy_ask_number(&list->proxy, method, args, n) : rc;
+    return mp__proxy_ask_number(proxy_of(list), "list", method, args, n);
 }
 
 /* slice(from, to, None), as the call that Python pickles. */
@@ -54,7 +52,7 @@ int mp_list_from(mp_obj object, mp_list **out)
 
 mp_proxy *mp_list_proxy(mp_list *list)
 {
-    return check(list) == 0 ? &list->proxy : NULL;
+    return mp__proxy_check(proxy_of(list), "list") == 0 ? &list->proxy : NULL;
 }
 
 int mp_list_get(mp_list *list, long i, mp_obj *out)
@@ -118,7 +116,7 @@ int mp_list_reverse(mp_list *list)
 int mp_list_sort(mp_list *list, bool reverse)
 {
     mp_obj pair[2] = {mp_obj_str("reverse"), mp_obj_bool(reverse)};
-    int rc = check(list);
+    int rc = mp__proxy_check(proxy_of(list), "list");
     if (rc != 0)
         return rc;
     return mp_proxy_call(&list->proxy, "sort", mp_obj_none(), mp_obj_dict(pair, 1), NULL);
@@ -167,23 +165,20 @@ int mp_list_clear(mp_list *list)
 
 int mp_list_print(mp_list *list, FILE *out)
 {
-    int rc = check(list);
-    return rc == 0 ? mp_proxy_print(&list->proxy, out) : rc;
+    return mp__proxy_print(proxy_of(list), "list", false, out);
 }
 
 int mp_list_println(mp_list *list, FILE *out)
 {
-    int rc = mp_list_print(list, out);
-    return rc == 0 ? mp_obj_println(mp_obj_str(""), out) : rc;
+    return mp__proxy_print(proxy_of(list), "list", true, out);
 }
 
 int mp_list_repr(mp_list *list, char *buf, size_t n)
 {
-    int rc = check(list);
-    return rc == 0 ? mp_proxy_repr(&list->proxy, buf, n) : rc;
+    return mp__proxy_repr(proxy_of(list), "list", buf, n);
 }
 
 void mp_list_destroy(mp_list *list)
 {
-    mp_proxy_destroy(list != NULL ? &list->proxy : NULL);
+    mp_proxy_destroy(proxy_of(list));
 }

@@ -1,10 +1,17 @@
 /* The face of a managed Namespace. */
 #include "managers/hub.h"
 
-static int check(const mp_namespace *names, const char *name)
+static mp_proxy *proxy_of(mp_namespace *names)
 {
-    int rc = mp__proxy_check(names != NULL ? &names->proxy : NULL, "Namespace");
-    return rc == 0 && name == NULL ? mp__fail(MP_EINVAL) : rc;
+    return names != NULL ? &names->proxy : NULL;
+}
+
+/* The first argument is the name of an attribute, None if that is NULL. */
+static int ask(mp_namespace *names, const char *method, const mp_obj *args, size_t n, mp_obj *out)
+{
+    if (args[0].type == MP_TYPE_NONE)
+        return mp__fail(MP_EINVAL);
+    return mp__proxy_ask(proxy_of(names), "Namespace", method, args, n, out);
 }
 
 int mp_manager_namespace(mp_manager *manager, mp_obj initial, mp_namespace **out)
@@ -21,31 +28,28 @@ int mp_namespace_from(mp_obj object, mp_namespace **out)
 
 mp_proxy *mp_namespace_proxy(mp_namespace *names)
 {
-    return check(names, "") == 0 ? &names->proxy : NULL;
+    return mp__proxy_check(proxy_of(names), "Namespace") == 0 ? &names->proxy : NULL;
 }
 
 int mp_namespace_get(mp_namespace *names, const char *name, mp_obj *out)
 {
     mp_obj args[1] = {mp_obj_str(name)};
-    int rc = check(names, name);
-    return rc == 0 ? mp__proxy_ask(&names->proxy, "__getattribute__", args, 1, out) : rc;
+    return ask(names, "__getattribute__", args, 1, out);
 }
 
 int mp_namespace_set(mp_namespace *names, const char *name, mp_obj value)
 {
     mp_obj args[2] = {mp_obj_str(name), value};
-    int rc = check(names, name);
-    return rc == 0 ? mp__proxy_ask(&names->proxy, "__setattr__", args, 2, NULL) : rc;
+    return ask(names, "__setattr__", args, 2, NULL);
 }
 
 int mp_namespace_del(mp_namespace *names, const char *name)
 {
     mp_obj args[1] = {mp_obj_str(name)};
-    int rc = check(names, name);
-    return rc == 0 ? mp__proxy_ask(&names->proxy, "__delattr__", args, 1, NULL) : rc;
+    return ask(names, "__delattr__", args, 1, NULL);
 }
 
 void mp_namespace_destroy(mp_namespace *names)
 {
-    mp_proxy_destroy(names != NULL ? &names->proxy : NULL);
+    mp_proxy_destroy(proxy_of(names));
 }

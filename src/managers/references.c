@@ -2,7 +2,8 @@
  *
  * How it works
  *   A reference is made at the server for this process's session, or for its pid, when an object is
- *   created, by incref, or together with an answer: then it is a claim, until a proxy takes it over.
+ *   created, by incref, or together with an answer: then it is a claim, until a proxy takes it
+ *   over.
  *   A forked child has those that its parent lent it, if both sides are libmp's, and asks for the
  *   others when it begins its own session.
  *   Giving one back waits for no answer: a message is sent if the session is free and its socket
@@ -242,7 +243,7 @@ bool mp__claim_take(struct mp__hub *hub, const mp_obj *id)
 {
     mp__hubs_lock();
     struct mp__claim **at = &hub->claims;
-    while (*at != NULL && (strlen((*at)->id) != id->len || memcmp((*at)->id, id->s, id->len) != 0))
+    while (*at != NULL && !mp__obj_is_str(id, (*at)->id))
         at = &(*at)->next;
     struct mp__claim *claim = *at;
     if (claim != NULL)

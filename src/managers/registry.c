@@ -1,8 +1,8 @@
 /* The types and tasks that a server knows: its own, and what the program has registered.
  *
  * How it works
- *   Registered ones stand in lists that only grow, newest first, so that what is replaced stays valid
- *   for the objects it has. A server's process has them as they were when it was forked.
+ *   Registered ones stand in lists that only grow, newest first, so that what is replaced stays
+ *   valid for the objects it has. A server's process has them as they were when it was forked.
  *
  *   Globals: the two lists, each entry complete before one atomic store puts it at the head.
  */
@@ -32,23 +32,16 @@ static const struct mp__type *const own_types[] = {
     &mp__type_barrier,       &mp__type_queue,
     &mp__type_joinable_queue};
 
-static bool text_is(const mp_obj *text, const char *expected)
-{
-    return text->len == strlen(expected) && memcmp(text->s, expected, text->len) == 0;
-}
-
 const struct mp__type *mp__type_find(const mp_obj *name)
 {
-    if (name->type != MP_TYPE_STR)
-        return NULL;
     for (const struct mp__registered *entry = atomic_load(&types); entry != NULL;
          entry = entry->next)
-        if (text_is(name, entry->key))
+        if (mp__obj_is_str(name, entry->key))
             return &entry->type;
     for (size_t i = 0; i < sizeof own_types / sizeof own_types[0]; i++)
-        if (text_is(name, own_types[i]->name))
+        if (mp__obj_is_str(name, own_types[i]->name))
             return own_types[i];
-    return text_is(name, "Pool") ? mp__type_pool() : NULL;
+    return mp__obj_is_str(name, "Pool") ? mp__type_pool() : NULL;
 }
 
 /* ---- types ---------------------------------------------------------------------------------- */
@@ -134,10 +127,10 @@ int mp_manager_register_task(const char *name, mp_task *task)
 static bool is_name_of(const char *registered, const mp_obj *module, const mp_obj *name)
 {
     size_t n = module->len;
-    if (text_is(name, registered))
+    if (mp__obj_is_str(name, registered))
         return true;
     return strlen(registered) > n && strncmp(registered, module->s, n) == 0 &&
-           registered[n] == '.' && text_is(name, registered + n + 1);
+           registered[n] == '.' && mp__obj_is_str(name, registered + n + 1);
 }
 
 mp_task *mp__task_find(const mp_obj *function)
@@ -148,8 +141,6 @@ mp_task *mp__task_find(const mp_obj *function)
         module = function->items[MP__OPAQUE_MODULE];
         name = function->items[MP__OPAQUE_NAME];
     }
-    if (name.type != MP_TYPE_STR)
-        return NULL;
     for (struct registered_task *entry = atomic_load(&tasks); entry != NULL; entry = entry->next)
         if (is_name_of(entry->name, &module, &name))
             return entry->task;

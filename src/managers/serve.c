@@ -2,8 +2,8 @@
  *
  * How it works
  *   A request is a pickled (id, method, args, kwargs), an answer a pickled (kind, value), each a
- *   message of a connection. What the pickle wants called is never called: of the few calls that are
- *   understood, such as slices, the parts are used, all others are refused.
+ *   message of a connection. What the pickle wants called is never called: of the few calls that
+ *   are understood, such as slices, the parts are used, all others are refused.
  *   A value that leaves its container may hold the last reference to what a proxy in it stands for.
  *   A client of libmp is told so and has that reference from then on; another makes its own before
  *   its next request, as Python does when it reads the value, and until then the reference stays.
@@ -282,15 +282,13 @@ void mp__call_end(struct mp__client *client, const char *result_type, struct mp_
 
 static bool is_getvalue(const mp_obj *name)
 {
-    return name->type == MP_TYPE_STR && strcmp(name->s, "#GETVALUE") == 0;
+    return mp__obj_is_str(name, "#GETVALUE");
 }
 
 /* What every object answers though it exposes nothing of the kind. */
 static mp__method_call *fallback_of(const struct mp__type *type, const mp_obj *name)
 {
-    if (name->type != MP_TYPE_STR)
-        return NULL;
-    if (strcmp(name->s, "__str__") == 0 || strcmp(name->s, "__repr__") == 0)
+    if (mp__obj_is_str(name, "__str__") || mp__obj_is_str(name, "__repr__"))
         return type->print;
     return is_getvalue(name) ? type->getvalue : NULL;
 }

@@ -32,18 +32,8 @@ enum { STRANGERS_MOST = 32, BATCH = 64, BACKLOG = 128 };
 /* A method of a registered type may fork, and as long as a child has a copy of a connection its
    client does not see the server's end: a child closes all of them first. */
 static struct mp__server *servers;
-static pthread_mutex_t fds_lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_once_t forks_once = PTHREAD_ONCE_INIT;
-
-static void fork_prepare(void)
-{
-    pthread_mutex_lock(&fds_lock);
-}
-
-static void fork_parent(void)
-{
-    pthread_mutex_unlock(&fds_lock);
-}
+static void servers_leave(void);
+static struct mp__fork_lock fds_lock = MP__FORK_LOCK(servers_leave);
 
 static void fd_close(int fd)
 {
@@ -62,9 +52,8 @@ static void signals_reset(void)
     sigaction(SIGCONT, &action, NULL);
 }
 
-static void fork_child(void)
+static void servers_leave(void)
 {
-    pthread_mutex_init(&fds_lock, NULL);
     for (struct mp__server *server = servers; server != NULL; server = server->next) {
         if (server->parent != 0)
             signals_reset();
@@ -78,29 +67,23 @@ static void fork_child(void)
     servers = NULL;
 }
 
-static void forks_follow(void)
-{
-    pthread_atfork(fork_prepare, fork_parent, fork_child);
-}
-
 static void server_enlist(struct mp__server *server)
 {
-    pthread_once(&forks_once, forks_follow);
-    pthread_mutex_lock(&fds_lock);
+    mp__fork_lock_take(&fds_lock);
     server->next = servers;
     servers = server;
-    pthread_mutex_unlock(&fds_lock);
+    mp__fork_lock_give(&fds_lock);
 }
 
 static void server_delist(struct mp__server *server)
 {
-    pthread_mutex_lock(&fds_lock);
+    mp__fork_lock_take(&fds_lock);
     struct mp__server **at = &servers;
     while (*at != NULL && *at != server)
         at = &(*at)->next;
     if (*at != NULL)
         *at = server->next;
-    pthread_mutex_unlock(&fds_lock);
+    mp__fork_lock_give(&fds_lock);
 }
 
 /* ---- connections ---------------------------------------------------------------------------- */
@@ -147,11 +130,11 @@ void mp__client_end(struct mp__client *client)
     client->is_gone = true;
     server->has_gone = true;
     mp__watch_remove(&server->watch, client->fd);
-    pthread_mutex_lock(&fds_lock);
+    mp__fork_lock_take(&fds_lock);
     (void)shutdown(client->fd, SHUT_RDWR); /* a process that was forked may have a copy */
     close(client->fd);
     client->fd = -1;
-    pthread_mutex_unlock(&fds_lock);
+    mp__fork_lock_give(&fds_lock);
     mp__moved_drop(client);
     if (client->phase == MP__PHASE_SHAKING)
         server->strangers--;
@@ -259,10 +242,10 @@ static bool room_make(struct mp__server *server)
 static void door_answer(struct mp__server *server)
 {
     for (int i = 0; i < STRANGERS_MOST && room_make(server); i++) {
-        pthread_mutex_lock(&fds_lock);
+        mp__fork_lock_take(&fds_lock);
         int fd = mp__door_take(&server->door, NULL);
         struct mp__client *client = fd >= 0 ? mp__client_new(server, fd) : NULL;
-        pthread_mutex_unlock(&fds_lock);
+        mp__fork_lock_give(&fds_lock);
         if (client != NULL) {
             mp__client_shake(client, false);
             continue;

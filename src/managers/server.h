@@ -115,7 +115,8 @@ struct mp__wait {
     struct mp__waiters *queue;  /* NULL: none */
     struct mp__client *before, *after;
     mp__moment until;
-    /* Time is up, or the client has gone (then it must not answer): the wait is out of its queue. */
+    /* Time is up, or the client has gone (then it must not answer): the wait is out of its
+       queue. */
     void (*ended)(struct mp__managed *self, struct mp__client *client, bool gone);
     mp_obj value; /* the type's */
     int64_t number;

@@ -185,12 +185,8 @@ int mp__set_change(struct mp__table *table, struct mp__call *call, enum mp__set_
          i = mp__table_next(table, i + 1))
         if (!entry_counts(&others, i, op))
             mp__table_delete(table, i);
-    for (size_t i = 0; i < n && rc == 0; i++) {
-        uint64_t hash;
-        rc = mp__table_hash(&views[i], &hash);
-        if (rc == 0)
-            rc = mp__table_put(table, &views[i], hash, NULL);
-    }
+    for (size_t i = 0; i < n && rc == 0; i++)
+        rc = mp__table_put(table, &views[i], NULL);
     others_end(&others);
     return rc;
 }

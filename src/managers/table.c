@@ -2,9 +2,9 @@
  *
  * How it works
  *   Entries stand one behind the other, in the order in which they came; so that the whole can be
- *   sent as it is, items are nothing but keys and values. One that is deleted leaves a gap, a key of
- *   type GONE. Beside the entries are their hashes, and slots, twice as many as there is room for
- *   entries, that are searched from hash & mask on until an equal key or a free slot:
+ *   sent as it is, items are nothing but keys and values. One that is deleted leaves a gap, a key
+ *   of type GONE. Beside the entries are their hashes, and slots, twice as many as there is room
+ *   for entries, that are searched from hash & mask on until an equal key or a free slot:
  *
  *       slots    [ . | 2 | . | 0 | . | . | 1 | . ]        entry + 1 and half of its hash; 0 is free
  *       items    [ key value | GONE | key value | .. ]
@@ -233,6 +233,7 @@ static int entry_add(struct mp__table *table, const mp_obj *key, uint64_t hash, 
         mp__drop(table->host, &kept[0]);
         return rc;
     }
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): what was freed is not the new table's */
     memcpy(&table->items[table->used * table->stride], kept, table->stride * sizeof kept[0]);
     table->hashes[table->used] = hash;
     slot_fill(table, table->used);
@@ -241,8 +242,12 @@ static int entry_add(struct mp__table *table, const mp_obj *key, uint64_t hash, 
     return 0;
 }
 
-int mp__table_put(struct mp__table *table, const mp_obj *key, uint64_t hash, const mp_obj *value)
+int mp__table_put(struct mp__table *table, const mp_obj *key, const mp_obj *value)
 {
+    uint64_t hash;
+    int rc = mp__table_hash(key, &hash);
+    if (rc != 0)
+        return rc;
     size_t entry = mp__table_find(table, key, hash);
     if (entry != SIZE_MAX)
         return entry_replace(table, entry, value);

@@ -25,7 +25,7 @@ void mp__table_begin(struct mp__table *table, struct mp__host *host, size_t stri
 void mp__table_clear(struct mp__table *table);
 bool mp__table_is_valid(const struct mp__table *table);
 
-/* The hash that the calls below want. Code, reported: MP_ETYPE for what Python cannot hash. */
+/* The hash that a search wants. Code, reported: MP_ETYPE for what Python cannot hash. */
 int mp__table_hash(const mp_obj *key, uint64_t *hash);
 
 /* SIZE_MAX: none. */
@@ -33,7 +33,7 @@ size_t mp__table_find(const struct mp__table *table, const mp_obj *key, uint64_t
 
 /* Stores copies; of an equal key only the value is replaced. `value` is NULL for keys alone. The
    objects must not be stored in the table itself. Code, reported; then nothing has changed. */
-int mp__table_put(struct mp__table *table, const mp_obj *key, uint64_t hash, const mp_obj *value);
+int mp__table_put(struct mp__table *table, const mp_obj *key, const mp_obj *value);
 
 /* Moves key and value of an entry out, or drops them. */
 void mp__table_take(struct mp__table *table, size_t entry, mp_obj taken[2]);

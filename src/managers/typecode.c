@@ -183,7 +183,6 @@ int mp__typecode_list(const mp_obj *array, mp_obj *list)
         return mp__fail(-ENOMEM);
     for (size_t i = 0; i < n; i++)
         items[i] = mp__typecode_read(code, bytes->bytes + i * code->size);
-    *list = mp_obj_list(items, n);
-    list->owned = 1;
+    *list = (mp_obj){.type = MP_TYPE_LIST, .owned = 1, .len = n, .items = items};
     return 0;
 }

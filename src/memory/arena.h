@@ -60,7 +60,8 @@ static inline size_t mp__granule_of(const void *p)
     return (size_t)((const char *)p - (const char *)mp__arena) / MP__GRANULE;
 }
 
-/* A run's word and a block's word: kind << 61 | (granules - 1) << 43 | owner, class, parent, serial.
+/* A run's word and a block's word: kind << 61 | (granules - 1) << 43 | owner, class, parent or
+   serial.
    FREE    nobody's; TRANSIT: `owner` is building or freeing it; OBJECT: the program's, with the
            serial of an object in the low bits, so that no two of its lives have the same word;
    SLAB    cut into blocks of the class in the low bits, for ever;
@@ -91,7 +92,7 @@ int mp__life_enter(void); /* life.c: this process takes a slot by itself */
 /* heap.c: the run table; every call under mp__heap_lock but for the one-store changes. */
 int mp__heap_lock(uint64_t *me, mp__moment until);
 void mp__heap_unlock(uint64_t me);
-int mp__run_take(size_t granules, uint64_t me, size_t *out);
+int mp__run_take(size_t n, uint64_t me, size_t *out); /* n granules: the first */
 void mp__run_free(size_t granule);
 
 /* slab.c */

@@ -45,7 +45,8 @@ static bool is_free(uint64_t entry)
 }
 
 /* Makes one run of all free ones from `i` on; returns its word. Each swallowed head is marked
-   first, as the hint may point to it; until the sum is stored the mark is a free run like others. */
+   first, as the hint may point to it; until the sum is stored the mark is a free run like
+   others. */
 static uint64_t run_merge(size_t i)
 {
     _Atomic uint64_t *runs = mp__runs();

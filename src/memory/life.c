@@ -5,16 +5,16 @@
  *       generation:31 | starter's generation (low bits):19 | starter's slot:12 | state:2
  *   FREE -> STARTING   by the starter, before its fork, naming the starter; generation + 1
  *   STARTING -> LIVE   by the child, once it holds the byte of the life file
- *   a process that enters by itself goes the same way, as its own child: it holds the byte first and
- *   names no starter, so that its slot in STARTING is anybody's to sweep once the byte is free
+ *   a process that enters by itself goes the same way, as its own child: it holds the byte first
+ *   and names no starter, so that its slot in STARTING is anybody's to sweep once the byte is free
  *   STARTING, LIVE -> FREE   by whoever reaped the process or found it dead
  *   all by CAS, so of a late child and a sweeper, or of two sweepers, exactly one wins; the child
  *   that loses leaves.
  *
- *   What a death leaves: a slot in STARTING has held nothing, and who asks about it once its starter
- *   is dead too frees it; a slot in LIVE whose process died is "dead" to all who ask, until the
- *   reaper, or a starter that finds no free slot, frees it. Words that name the dead keep the old
- *   generation and are dead for ever.
+ *   What a death leaves: a slot in STARTING has held nothing, and who asks about it once its
+ *   starter is dead too frees it; a slot in LIVE whose process died is "dead" to all who ask, until
+ *   the reaper, or a starter that finds no free slot, frees it. Words that name the dead keep the
+ *   old generation and are dead for ever.
  *
  *   Evidence of life, in this order: the generation; the byte lock, which the kernel drops at
  *   death, before the parent can reap; where the byte is free, the start time of the process with
@@ -182,8 +182,8 @@ int mp__life_adopt(mp__owner owner, bool file_is_ours)
     return 0;
 }
 
-/* Fills the line of a process that nobody started, which is in STARTING, for a sweep to take if this
-   process dies here. False if one did. */
+/* Fills the line of a process that nobody started, which is in STARTING, for a sweep to take if
+   this process dies here. False if one did. */
 static bool slot_enter(unsigned index, mp__owner owner)
 {
     struct mp__slot *slot = &mp__slots()[index];

@@ -89,8 +89,8 @@ static inline mp__owner mp__self_owner(void)
 
 int mp__life_take(mp__owner starter, mp__owner *out); /* MP_ENOSLOT when all are taken */
 void mp__life_started(mp__owner owner, pid_t pid);    /* the parent, after the fork */
-/* The child itself; MP_ESTATE: too late. The life file is looked at before the fork, as in the child
-   each page that is touched has to be fetched. */
+/* The child itself; MP_ESTATE: too late. The life file is looked at before the fork, as in the
+   child each page that is touched has to be fetched. */
 int mp__life_adopt(mp__owner owner, bool file_is_ours);
 bool mp__life_file_is_ours(void);
 void mp__life_release(mp__owner owner); /* whoever reaped it, or could not fork */
@@ -162,11 +162,11 @@ _Static_assert(sizeof(struct mp__object) == 128, "two cache lines, the gates in 
 /* A block for an object of `size` bytes in all, zeroed behind its head, owned by the caller and
    invisible to the sweep of others until mp__object_publish. */
 int mp__object_make(enum mp__kind kind, size_t size, void *out);
-void mp__object_publish(void *object, enum mp__kind kind);
-void mp__object_discard(void *object); /* one that was never published */
+void mp__object_publish(void *p, enum mp__kind kind);
+void mp__object_discard(void *p); /* one that was never published */
 /* Destroys it if this process may (its creator, or anybody once the creator ended): all calls on
    it fail from now on, sleepers included. Elsewhere it does nothing. */
-void mp__object_end(void *object);
+void mp__object_end(void *p);
 bool mp__object_may_end(const struct mp__object *object);
 /* The same for the holder of the guards without which nobody touches the object or its pieces. */
 void mp__object_end_guarded(struct mp__object *object);
@@ -192,7 +192,8 @@ static inline uint32_t mp__object_serial(const struct mp__object *object)
 }
 bool mp__object_ended(struct mp__object *object, uint32_t serial);
 
-/* The first thing a call does: before it looks at the kind, so that what it sees is of this life. */
+/* The first thing a call does: before it looks at the kind, so that what it sees is of this
+   life. */
 static inline struct mp__ref mp__ref_to(void *p)
 {
     struct mp__ref ref = {p, p != NULL ? mp__object_serial(p) : 0};

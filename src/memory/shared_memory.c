@@ -2,15 +2,16 @@
  *
  * How it works
  *   note with the tracker -> shm_open(O_EXCL) -> posix_fallocate -> mmap -> close the descriptor
- *   The object is private memory: the mapping, its size, its name; a forked child has a copy with the
- *   same mapping. The system keeps the memory as long as there is a name or a mapping. All of it is
- *   taken before it is mapped, so that no store into it can fail.
+ *   The object is private memory: the mapping, its size, its name; a forked child has a copy with
+ *   the same mapping. The system keeps the memory as long as there is a name or a mapping. All of
+ *   it is taken before it is mapped, so that no store into it can fail.
  *   The tracker tells this block from others of its name, before and after it, by its file. So
- *   whoever removes the name owes nobody a word, and the object that noted it forgets it when it can.
- *   A death after the note leaves a name that the tracker removes with the last process of the tree,
- *   if it came to be. That there was no such name before is looked at first, so that no note is of
- *   another's block: it would have to come to be between that look and this creation, and the death
- *   to come before the note is taken back.
+ *   whoever removes the name owes nobody a word, and the object that noted it forgets it when it
+ *   can.
+ *   A death after the note leaves a name that the tracker removes with the last process of the
+ *   tree, if it came to be. That there was no such name before is looked at first, so that no note
+ *   is of another's block: it would have to come to be between that look and this creation, and the
+ *   death to come before the note is taken back.
  */
 #include <mp/shared_memory.h>
 

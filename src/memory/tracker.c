@@ -6,14 +6,16 @@
  *   closes it. A name is sent before there is anything of that name, and what was sent arrives
  *   though its sender dies. When the last process has ended, whatever way, the tracker sees the end
  *   of the channel, removes what is still noted, and ends: nothing else ends it but SIGKILL.
- *   A segment is named by one and removed by any other, which tells nobody, and the next may get its
- *   name: each is known by its file. Notes of those that are gone are dropped when they get many.
+ *   A segment is named by one and removed by any other, which tells nobody, and the next may get
+ *   its name: each is known by its file. Notes of those that are gone are dropped when they get
+ *   many.
  *   A process keeps the names that it noted itself. When a send says that the tracker is gone it
  *   starts another, tells it those, and goes on; what others noted is lost unless they notice too.
  *   A program that closes all descriptors it knows nothing of has left the tree as far as the
  *   tracker knows; a call made later begins a tree of its own.
  *   A death between the starting of it and the first note leaves a tracker that ends at once. One
- *   between making a segment and telling its file leaves a note of whatever has the name in the end.
+ *   between making a segment and telling its file leaves a note of whatever has the name in the
+ *   end.
  *
  *   Globals: line, inherited by children; names, whose parent's a child drops; both under
  *   mp__self->tracker_lock, which is held across fork().

@@ -16,13 +16,14 @@ enum mp__tracked {
 int mp__tracker_note(enum mp__tracked kind, const char *name);
 /* Starts the tracker if there is none, so that children will share this one. */
 void mp__tracker_ensure(void);
-/* As often as it was noted, or what was removed since and made by another is removed. By any process
-   of the tree; in one that did not note the name, a tracker that was killed is not told again. */
+/* As often as it was noted, or what was removed since and made by another is removed. By any
+   process of the tree; in one that did not note the name, a tracker that was killed is not told
+   again. */
 void mp__tracker_forget(enum mp__tracked kind, const char *name);
 
 /* The same for a segment whose maker can be told from others that have the name at other times: by
-   the tag, which only the note and its forgetting share. Once there is a segment the tracker is told
-   its file, and then removes no other in its place. */
+   the tag, which only the note and its forgetting share. Once there is a segment the tracker is
+   told its file, and then removes no other in its place. */
 struct mp__tracked_segment {
     uint64_t tag;           /* not 0; random, so that no two notes of a tree share it */
     uint64_t device, inode; /* 0: there is none yet */

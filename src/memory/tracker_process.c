@@ -2,11 +2,11 @@
  *
  * How it works
  *   [ note | name NUL ][ note | name NUL ] ...   in one piece of memory that grows and is pruned
- *   It keeps none of the memory that it was forked with but its stack and variables: a large program
- *   would cost twice what it writes later. So it takes and uses no memory of malloc's.
+ *   It keeps none of the memory that it was forked with but its stack and variables: a large
+ *   program would cost twice what it writes later. So it takes and uses no memory of malloc's.
  *   It receives until the end of the channel, removes files, then folders, then segments, tells how
- *   many there were, and ends. It has nothing to save, and nothing shared: a death of it leaves what
- *   it knew, which the processes of the tree tell the next one.
+ *   many there were, and ends. It has nothing to save, and nothing shared: a death of it leaves
+ *   what it knew, which the processes of the tree tell the next one.
  */
 #include "memory/tracker_process.h"
 
@@ -32,7 +32,7 @@ static int file_of_segment(const char *path, uint64_t *device, uint64_t *inode)
 
 bool mp__segment_is_gone(const char *path, const struct mp__tracked_segment *segment)
 {
-    uint64_t device, inode;
+    uint64_t device = 0, inode = 0;
     if (segment->inode == 0)
         return false;
     int rc = file_of_segment(path, &device, &inode);
@@ -48,7 +48,7 @@ struct table {
 static struct mp__tracker_note note_at(const struct table *table, size_t at)
 {
     struct mp__tracker_note note;
-    memcpy(&note, table->p + at, sizeof note);
+    memcpy(&note, table->p + at, sizeof note); /* NOLINT: where notes stand is memory */
     return note;
 }
 

@@ -56,7 +56,7 @@ void mp_sleep(double seconds)
     }
 }
 
-#define POLL_MOST (24 * 3600 * MP__SECOND)
+#define POLL_MOST (MP__SECOND * 3600 * 24)
 
 int mp__poll_time(mp__moment until)
 {

@@ -5,7 +5,8 @@
  *   caller reaps it by its number. The grandchild is then the system's to reap, and from its first
  *   moment on it has a group of its own, to which nobody sends signals, all signals blocked, the
  *   folder "/", and nothing open but standard error and the one descriptor that it was given. It
- *   leaves by _exit. Neither calls what takes a lock of libc's: the program may have had more threads.
+ *   leaves by _exit. Neither calls what takes a lock of libc's: the program may have had more
+ *   threads.
  *   A death of the caller leaves it whole, or not yet born.
  */
 #include "platform/platform.h"

@@ -1,9 +1,9 @@
 /* Giving back memory that a forked process has no use for, as Linux lets one see what there is.
  *
  * How it works
- *   /proc/self/maps is read line by line. What may be given back is private memory of no file from a
- *   size on that matters: malloc's, and the stacks of threads that are not there. Kept is what the
- *   caller stands on: its stack, its thread's variables, and what follows a file, which is that
+ *   /proc/self/maps is read line by line. What may be given back is private memory of no file from
+ *   a size on that matters: malloc's, and the stacks of threads that are not there. Kept is what
+ *   the caller stands on: its stack, its thread's variables, and what follows a file, which is that
  *   file's variables. What was given back is zeros from then on.
  *   Where somebody else lives in the process too, sanitizers or valgrind, all is left as it is.
  */

@@ -9,6 +9,7 @@
 
 #include "base/base.h"
 
+#include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <sys/types.h>
@@ -27,8 +28,8 @@ mp__moment mp__slice_end(int64_t *slice, mp__moment until);
 
 /* ---- spinning --------------------------------------------------------------------------- */
 
-/* A bounded busy wait before a thread parks. One waits for a lock, whose holder is about to free it,
-   or for a wake by somebody else; each thread learns for each whether it is worth while. */
+/* A bounded busy wait before a thread parks. One waits for a lock, whose holder is about to free
+   it, or for a wake by somebody else; each thread learns for each whether it is worth while. */
 enum mp__spin_for { MP__SPIN_LOCK, MP__SPIN_WAKE };
 struct mp__spin {
     enum mp__spin_for what;
@@ -63,12 +64,12 @@ void mp__map_punch(void *p, size_t size); /* may give the pages back; contents b
 void mp__map_release(void *p, size_t size);
 
 /* For a forked process that goes on with what stands on its stack and in the variables of programs
-   and libraries: what malloc gave out before becomes zeros, and costs nothing more. After it nothing
-   may be called that takes memory, or has. */
+   and libraries: what malloc gave out before becomes zeros, and costs nothing more. After it
+   nothing may be called that takes memory, or has. */
 void mp__memory_shed(void);
 
-/* Private pages that are zero again in every forked child; where the system does not do it, `reset`,
-   which runs in the children of fork(), has to. */
+/* Private pages that are zero again in every forked child; where the system does not do it,
+   `reset`, which runs in the children of fork(), has to. */
 void *mp__map_wiped(size_t size, void (*reset)(void));
 
 size_t mp__memory_limit(void);  /* bytes shared memory may come to hold at all */
@@ -106,8 +107,9 @@ enum { MP__HAS_ABSTRACT_NAMES = 0 };
 #endif
 
 int mp__fd_unblock(int fd); /* sets O_NONBLOCK */
-/* Of a TCP connection, where the system can: what has come is acknowledged now. A sender that writes
-   twice in a row, as Python does, waits for that with the second write, 40 ms if nobody asks. */
+/* Of a TCP connection, where the system can: what has come is acknowledged now. A sender that
+   writes twice in a row, as Python does, waits for that with the second write, 40 ms if nobody
+   asks. */
 void mp__fd_acknowledge(int fd);
 
 /* The process at the other end of a socket of this machine; 0: not told. */
@@ -121,7 +123,8 @@ int mp__channel_open(int fd[2]);
 int mp__fd_note(int fd, uint64_t *device, uint64_t *inode); /* closes it when it fails */
 bool mp__fd_is(int fd, uint64_t device, uint64_t inode);
 
-/* Waiting for many descriptors. One thread uses a watch; another may do so after a fork, never both.
+/* Waiting for many descriptors. One thread uses a watch; another may do so after a fork, never
+   both.
    Nothing is shared by it. */
 struct pollfd;
 enum { MP__WATCH_IN = 1, MP__WATCH_OUT = 2, MP__WATCH_END = 4, MP__WATCH_EDGE = 8 };
@@ -137,8 +140,8 @@ struct mp__event {
 };
 int mp__watch_open(struct mp__watch *watch);
 void mp__watch_close(struct mp__watch *watch);
-/* With EDGE the Linux form need tell each thing once only, when it begins or by the next change: who
-   reads or writes goes on until there is no more.
+/* With EDGE the Linux form need tell each thing once only, when it begins or by the next change:
+   who reads or writes goes on until there is no more.
    Begins to watch a descriptor, or changes for what; END is always told, even for 0. Where there is
    more to read than was asked for, the portable form tells END only after it was read. */
 int mp__watch_add(struct mp__watch *watch, int fd, unsigned what, void *tag);
@@ -181,14 +184,30 @@ bool mp__process_is_gone(pid_t pid); /* ended and not reaped by this process, or
 
 /* ---- processes -------------------------------------------------------------------------- */
 
-/* fork() between mp__stdio_hold and mp__stdio_give, which the child has done when this returns; with
-   all signals blocked from before the fork in both processes (*mask is the mask to restore), and in
-   the child nothing left in the buffers of stdin, stdout and stderr, and /dev/null for stdin, of
-   which a descriptor is kept. Not for two threads at once. */
+/* fork() between mp__stdio_hold and mp__stdio_give, which the child has done when this returns;
+   with all signals blocked from before the fork in both processes (*mask is the mask to restore),
+   and in the child nothing left in the buffers of stdin, stdout and stderr, and /dev/null for
+   stdin, of which a descriptor is kept. Not for two threads at once. */
 pid_t mp__fork(sigset_t *mask);
 void mp__stdio_hold(void); /* flushes stdout and stderr, and where it must be locks them */
 void mp__stdio_give(void);
 void mp__stdio_flush(void); /* stdout and stderr */
+
+/* A static lock for what this process's forked children go on using: every fork, mp__fork or not,
+   waits until it is free, so a child finds it free and what it guards whole. Who holds one takes
+   no other one, and does not fork. `inherited` may be NULL; it runs in the child. */
+struct mp__fork_lock {
+    pthread_mutex_t mutex;
+    void (*inherited)(void);
+    struct mp__fork_lock *next;
+    _Atomic bool is_listed;
+};
+#define MP__FORK_LOCK(inherited)                          \
+    {                                                     \
+        PTHREAD_MUTEX_INITIALIZER, inherited, NULL, false \
+    }
+void mp__fork_lock_take(struct mp__fork_lock *lock);
+void mp__fork_lock_give(struct mp__fork_lock *lock);
 
 /* A child as its parent sees it: how its end is noticed without SIGCHLD and without reaping. */
 struct mp__child {
@@ -202,7 +221,8 @@ int mp__child_prepare(struct mp__child *child); /* before the fork */
 void mp__child_started(struct mp__child *child, pid_t pid);
 void mp__child_inside(struct mp__child *child); /* in the child itself */
 void mp__child_forget(struct mp__child *child); /* closes what it opened */
-/* Readable once it ended, or a code. An `ended` one has been reaped: its number may be another's. */
+/* Readable once it ended, or a code. An `ended` one has been reaped: its number may be
+   another's. */
 int mp__child_sentinel(struct mp__child *child, bool ended);
 /* False: one is readable early if the child executes another program, and late if the application
    forked by itself while the child ran. */

@@ -15,6 +15,7 @@ uint64_t mp__boot_now(void)
     return 0;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the Linux form fills it in */
 enum mp__trace mp__process_trace(pid_t pid, uint64_t *start)
 {
     (void)start;

@@ -68,12 +68,8 @@ static int result_await(mp_async_result *result, double timeout)
         return rc;
     if (mp__moment_of(timeout, &until) != 0)
         return mp__fail(MP_EINVAL);
-    rc = result->work != NULL ? mp__work_await(result->work, until) : 0;
-    if (rc == MP_ESTATE)
-        return mp__failf(rc, "it would wait for its own pool");
-    if (rc != 0)
-        return mp__fail(rc);
-    return result_fill(result);
+    rc = result->work != NULL ? mp__await_report(mp__work_await(result->work, until)) : 0;
+    return rc == 0 ? result_fill(result) : rc;
 }
 
 static int map_get(struct mp__work *work, mp_obj *out)

@@ -1,10 +1,10 @@
 /* Iterators over results: runs of items in flight, in the order in which they were handed in.
  *
  * How it works
- *   A run is a chunk: a work of one task, or a code in place of it if it could not be handed in. All
- *   runs of a list are made at once; a function is asked for items when no result is at hand and
- *   fewer runs are in flight than keep the workers busy. Runs are taken from the front, or, where the
- *   order does not matter, the first that is ready.
+ *   A run is a chunk: a work of one task, or a code in place of it if it could not be handed in.
+ *   All runs of a list are made at once; a function is asked for items when no result is at hand
+ *   and fewer runs are in flight than keep the workers busy. Runs are taken from the front, or,
+ *   where the order does not matter, the first that is ready.
  *   One lock covers an iterator, as mp_pool_join feeds the rest of an input from another thread.
  */
 #include "pool/pool.h"
@@ -382,11 +382,9 @@ static int imap_take(mp_imap *imap, mp_obj *out, mp__moment until)
             return run_take(imap, at, out);
         if (imap->runs == NULL && !imap->is_open)
             return end_take(imap);
-        int rc = imap_await(imap, until);
-        if (rc == MP_ESTATE)
-            return mp__failf(rc, "it would wait for its own pool");
+        int rc = mp__await_report(imap_await(imap, until));
         if (rc != 0)
-            return mp__fail(rc);
+            return rc;
     }
 }
 

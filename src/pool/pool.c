@@ -98,7 +98,7 @@ int mp_pool_join(mp_pool *pool, double timeout)
     if (!mp__crew_is_closed(pool->crew))
         return mp__failf(MP_ESTATE, "the pool is still running");
     if (mp__crew_is_helper(pool->crew))
-        return mp__failf(MP_ESTATE, "it would wait for its own pool");
+        return mp__await_report(MP_ESTATE);
     mp__log(MP_LOG_DEBUG, "joining pool");
     rc = mp__crew_join(pool->crew, until);
     return rc == MP_ETIMEOUT ? mp__fail(rc) : rc;
@@ -123,10 +123,7 @@ void mp_pool_destroy(mp_pool *pool)
 
 static int work_finish(struct mp__work *work, int rc, mp_obj *out)
 {
-    if (rc == MP_ESTATE)
-        mp__failf(rc, "it would wait for its own pool");
-    else
-        rc = mp__work_result(work, 0, out);
+    rc = rc != 0 ? mp__await_report(rc) : mp__work_result(work, 0, out);
     mp__work_release(work);
     return rc;
 }
@@ -147,36 +144,13 @@ int mp_pool_apply(mp_pool *pool, mp_task *task, mp_obj arg, mp_obj *out)
     return work_finish(work, mp__work_await(work, MP__NEVER), out);
 }
 
-/* What the helper thread is to call. */
-struct callbacks {
-    void (*callback)(mp_obj result, void *arg);
-    void (*error_callback)(int code, const char *detail, void *arg);
-    void *arg;
-    bool is_map;
-};
-
 static void callbacks_run(struct mp__work *work, void *arg)
 {
-    const struct callbacks *calls = arg;
-    mp_obj result = mp_obj_none();
-    int first = 0;
-    int rc = calls->is_map ? mp__work_results(work, &result, NULL, NULL, &first)
-                           : mp__work_result(work, 0, &result);
-    if (rc == 0)
-        rc = first;
-    if (rc == 0 && calls->callback != NULL) {
-        calls->callback(mp_obj_view(result), calls->arg);
-    } else if (rc != 0 && calls->error_callback != NULL) {
-        char detail[512];
-        snprintf(detail, sizeof detail, "%s", mp_error_detail());
-        calls->error_callback(rc, detail, calls->arg);
-    }
-    if (result.owned)
-        mp_obj_free(&result);
+    mp__callbacks_run(arg, work);
 }
 
 /* Sets the notice of the terms if anything is to be told; -ENOMEM. */
-static int notice_make(struct mp__notice *notice, const struct callbacks *calls,
+static int notice_make(struct mp__notice *notice, const struct mp__callbacks *calls,
                        mp_progress *progress, void *progress_arg, struct mp__terms *terms)
 {
     bool wanted = calls->callback != NULL || calls->error_callback != NULL;
@@ -184,7 +158,7 @@ static int notice_make(struct mp__notice *notice, const struct callbacks *calls,
         return 0;
     *notice = (struct mp__notice){.progress = progress, .progress_arg = progress_arg, .hold = true};
     if (wanted) {
-        struct callbacks *copy = malloc(sizeof *copy);
+        struct mp__callbacks *copy = malloc(sizeof *copy);
         if (copy == NULL)
             return mp__fail(-ENOMEM);
         *copy = *calls;
@@ -221,8 +195,8 @@ int mp_pool_apply_async(mp_pool *pool, mp_task *task, mp_obj arg, mp_async_resul
         rc = mp__fail(MP_EINVAL);
     if (rc == 0)
         rc = mp__terms_set(&terms, options->task_timeout, options->retries);
-    struct callbacks calls = {options->callback, options->error_callback, options->callback_arg,
-                              false};
+    struct mp__callbacks calls = {options->callback, options->error_callback, options->callback_arg,
+                                  false};
     if (rc == 0)
         rc = notice_make(&notice, &calls, NULL, NULL, &terms);
     if (rc != 0)
@@ -235,95 +209,28 @@ int mp_pool_apply_async(mp_pool *pool, mp_task *task, mp_obj arg, mp_async_resul
     return work_give(pool, work, false, &no_map_options, out);
 }
 
-/* ---- lists ------------------------------------------------------------------------------------ */
+/* ---- lists ----------------------------------------------------------------------------------- */
 
-int mp__map_terms(const mp_map_options *options, struct mp__terms *terms)
+static struct mp__map_call map_call(mp_task *task, mp_obj iterable, mp_obj *results,
+                                    const mp_map_options *options)
 {
-    if (options->context != NULL || options->context_size != 0)
-        return mp__failf(MP_EINVAL, "a context is for mp_pool_map_array");
-    return mp__terms_set(terms, options->task_timeout, options->retries);
-}
-
-static int map_submit(mp_pool *pool, mp_task *task, const struct mp__items *items,
-                      const mp_map_options *options, const struct mp__terms *terms,
-                      struct mp__work **out)
-{
-    size_t chunk = options->chunksize;
-    if (chunk == 0)
-        chunk = items->n / ((size_t)mp__crew_workers(pool->crew) * CHUNKS_PER_WORKER) + 1;
-    return mp__work_map(pool->crew, task, items->items, items->n, chunk, terms, out);
-}
-
-/* Waits, and tells how far it is. */
-static int map_await(struct mp__work *work, const mp_map_options *options)
-{
-    size_t done, total;
-    mp__moment span = options->progress != NULL ? MP__PROGRESS_SPAN : MP__NEVER;
-    int rc;
-    while ((rc = mp__work_await(work, mp__moment_in(span))) == MP_ETIMEOUT) {
-        done = mp__work_count(work, &total);
-        if (done < total)
-            options->progress(done, total, options->progress_arg);
-    }
-    if (rc == 0 && options->progress != NULL) {
-        done = mp__work_count(work, &total);
-        options->progress(done, total, options->progress_arg);
-    }
-    return rc;
-}
-
-static int map_run(mp_pool *pool, mp_task *task, const struct mp__items *items, mp_obj *results,
-                   const mp_map_options *options, const struct mp__terms *terms)
-{
-    struct mp__work *work;
-    int rc = map_submit(pool, task, items, options, terms, &work);
-    if (rc != 0)
-        return rc;
-    int first = 0;
-    rc = map_await(work, options);
-    if (rc != 0)
-        mp__failf(rc, "it would wait for its own pool");
-    else
-        rc = mp__work_results(work, results, options->status, options->errors, &first);
-    mp__work_release(work);
-    return rc != 0 ? rc : first;
-}
-
-/* Of a map of nothing. */
-static void nothing_give(mp_obj *results, mp_obj *errors)
-{
-    if (results != NULL)
-        mp_obj_copy(mp_obj_list(NULL, 0), results);
-    if (errors != NULL)
-        mp_obj_copy(mp_obj_list(NULL, 0), errors);
+    return (struct mp__map_call){.task = task,
+                                 .iterable = iterable,
+                                 .results = results,
+                                 .options = options,
+                                 .chunks_per_worker = CHUNKS_PER_WORKER,
+                                 .until = MP__NEVER};
 }
 
 int mp_pool_map(mp_pool *pool, mp_task *task, mp_obj iterable, mp_obj *results,
                 const mp_map_options *options)
 {
-    struct mp__items items;
-    struct mp__terms terms = {0};
     if (results != NULL)
         *results = mp_obj_none();
-    if (options == NULL)
-        options = &no_map_options;
+    struct mp__map_call call =
+        map_call(task, iterable, results, options != NULL ? options : &no_map_options);
     int rc = mp__pool_check(pool);
-    if (rc == 0 && (task == NULL || options->callback != NULL || options->error_callback != NULL))
-        rc = mp__fail(MP_EINVAL);
-    if (rc == 0)
-        rc = mp__map_terms(options, &terms);
-    if (rc == 0)
-        rc = mp__crew_check_wait(pool->crew);
-    if (rc == 0)
-        rc = mp__items_of(iterable, &items);
-    if (rc != 0)
-        return rc;
-    if (items.n == 0)
-        nothing_give(results, options->errors);
-    else
-        rc = map_run(pool, task, &items, results, options, &terms);
-    mp__items_free(&items);
-    return rc;
+    return rc == 0 ? mp__crew_map(pool->crew, &call) : rc;
 }
 
 int mp_pool_map_async(mp_pool *pool, mp_task *task, mp_obj iterable, mp_async_result **out,
@@ -346,12 +253,13 @@ int mp_pool_map_async(mp_pool *pool, mp_task *task, mp_obj iterable, mp_async_re
         rc = mp__items_of(iterable, &items);
     if (rc != 0)
         return rc;
-    struct callbacks calls = {options->callback, options->error_callback, options->callback_arg,
-                              true};
+    struct mp__map_call call = map_call(task, iterable, NULL, options);
+    struct mp__callbacks calls = {options->callback, options->error_callback, options->callback_arg,
+                                  true};
     if (items.n > 0)
         rc = notice_make(&notice, &calls, options->progress, options->progress_arg, &terms);
     if (rc == 0 && items.n > 0) {
-        rc = map_submit(pool, task, &items, options, &terms, &work);
+        rc = mp__map_submit(pool->crew, &call, &items, &terms, &work);
         if (rc != 0)
             free(notice.arg);
     }
@@ -359,7 +267,7 @@ int mp_pool_map_async(mp_pool *pool, mp_task *task, mp_obj iterable, mp_async_re
     return rc != 0 ? rc : work_give(pool, work, true, options, out);
 }
 
-/* ---- arrays ----------------------------------------------------------------------------------- */
+/* ---- arrays ---------------------------------------------------------------------------------- */
 
 static bool array_fits(const void *items, size_t count, size_t item_size, const void *results,
                        size_t result_size)
@@ -389,7 +297,7 @@ int mp_pool_map_array(mp_pool *pool, mp_array_task *task, const void *items, siz
     if (rc != 0)
         return rc;
     if (count == 0) {
-        nothing_give(NULL, options->errors);
+        mp__nothing_give(NULL, options->errors);
         return 0;
     }
     struct mp__array_call call = {task, items, count, item_size, results, result_size, options};

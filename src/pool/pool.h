@@ -27,7 +27,4 @@ static inline int mp__pool_check(const mp_pool *pool)
 int mp__async_result_make(struct mp__crew *crew, struct mp__work *work, bool is_map,
                           const mp_map_options *options, mp_async_result **out);
 
-/* Checks what a map of objects may be told, and fills in the terms. */
-int mp__map_terms(const mp_map_options *options, struct mp__terms *terms);
-
 #endif

@@ -1,6 +1,7 @@
 /* A progress function for people at a terminal.
  *
- * Globals: when the map began that is being told of, and when it was told of last; one map at a time.
+ * Globals: when the map began that is being told of, and when it was told of last; one map at a
+ * time.
  */
 #include "base/base.h"
 #include "platform/platform.h"

@@ -89,9 +89,9 @@ const sigset_t *mp__process_mask(void);
 /* Before the children of a process are joined at its exit: ends the servers of its managers, ends
    or finishes its pools. NULL: it never had any. */
 extern void (*mp__managers_finish)(void), (*mp__crews_finish)(void);
-/* Around the fork of a child that is the program's, for the references to managed objects that it is
-   to have: before it, under the registry's lock; after it; in the child, before its target. NULL:
-   there are none. */
+/* Around the fork of a child that is the program's, for the references to managed objects that it
+   is to have: before it, under the registry's lock; after it; in the child, before its target.
+   NULL: there are none. */
 struct mp__fork_hooks {
     void (*before)(void), (*after)(void), (*inside)(void);
 };
@@ -108,8 +108,7 @@ struct mp__killed {
     mp__owner owners[MP__KILLED_MAX];
 };
 
-/* reap.c: under the lock; true if the child has ended. */
-bool mp__process_reap(mp_process *p, struct mp__killed *killed);
+/* reap.c */
 int mp__process_sentinel(mp_process *p);  /* a descriptor or a code; without the lock */
 int mp__process_has_ended(mp_process *p); /* 1, 0 or a code; without the lock */
 void mp__children_reap(struct mp__registry *registry, struct mp__killed *killed);

@@ -31,7 +31,8 @@ static int code_of(int status)
     return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-bool mp__process_reap(mp_process *p, struct mp__killed *killed)
+/* Under the lock; true if the child has ended. */
+static bool process_reap(mp_process *p, struct mp__killed *killed)
 {
     int status = 0;
     if (p->life != MP__RUNNING)
@@ -63,7 +64,7 @@ void mp__children_reap(struct mp__registry *registry, struct mp__killed *killed)
     mp_process *next;
     for (mp_process *p = registry->children; p != NULL; p = next) {
         next = p->next;
-        mp__process_reap(p, killed);
+        process_reap(p, killed);
     }
 }
 
@@ -72,7 +73,7 @@ static bool child_ended(mp_process *p)
 {
     struct mp__killed killed = {.count = 0};
     mp__registry_lock();
-    bool ended = mp__process_reap(p, &killed);
+    bool ended = process_reap(p, &killed);
     mp__registry_unlock();
     mp__killed_bury(&killed);
     return ended;
@@ -147,7 +148,7 @@ int mp__process_signal(mp_process *p, int signal_number)
     struct mp__killed killed = {.count = 0};
     mp__registry_lock();
     /* not reaped, so the number is still the child's */
-    if (!mp__process_reap(p, &killed) && kill(p->child.pid, signal_number) != 0 && errno != ESRCH)
+    if (!process_reap(p, &killed) && kill(p->child.pid, signal_number) != 0 && errno != ESRCH)
         rc = -errno;
     mp__registry_unlock();
     mp__killed_bury(&killed);
@@ -176,7 +177,7 @@ int mp__process_sentinel(mp_process *p)
         return rc;
     struct mp__killed killed = {.count = 0};
     mp__registry_lock();
-    int fd = mp__child_sentinel(&p->child, mp__process_reap(p, &killed));
+    int fd = mp__child_sentinel(&p->child, process_reap(p, &killed));
     mp__registry_unlock();
     mp__killed_bury(&killed);
     return fd;
@@ -201,7 +202,7 @@ int mp_process_close(mp_process *p)
         return mp__fail(rc);
     struct mp__killed killed = {.count = 0};
     mp__registry_lock();
-    bool ended = mp__process_reap(p, &killed); /* or never started */
+    bool ended = process_reap(p, &killed); /* or never started */
     if (ended) {
         mp__child_forget(&p->child);
         p->life = MP__CLOSED;
@@ -244,7 +245,7 @@ static bool daemons_tell(struct mp__registry *registry, struct mp__killed *kille
     for (mp_process *p = registry->children; p != NULL; p = next) {
         next = p->next;
         /* reaped before: its number may be another's by now */
-        if (!p->daemonic || p->told_to_end || mp__process_reap(p, killed))
+        if (!p->daemonic || p->told_to_end || process_reap(p, killed))
             continue;
         mp__log(MP_LOG_INFO, "calling terminate() for daemon %s", p->name);
         kill(p->child.pid, SIGTERM);

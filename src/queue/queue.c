@@ -114,8 +114,8 @@ struct sleep {
     bool slept;
 };
 
-/* A look takes the cache line away from the side that writes it. If the last wait ended with several
-   at once, there is a stream, in which looks are rarer: each finds the more. */
+/* A look takes the cache line away from the side that writes it. If the last wait ended with
+   several at once, there is a stream, in which looks are rarer: each finds the more. */
 static bool sleep_spin(mp_queue *q, struct sleep *sleep)
 {
     static _Thread_local bool streams;

@@ -18,9 +18,9 @@
  *     putting, before the commit: bytes nobody sees, and perhaps a linked segment, which the next
  *     producer finds by its base and uses; tail_segment may be one too far, and leads back;
  *     getting, before the commit: nothing; after it, a head_segment that leads on to the right one
- *     through others, which the next consumer recycles; an emptied segment or a block that the sweep
- *     judges by the positions: a segment before head_segment's and a block that head has passed are
- *     garbage, and what tail has not reached while nobody holds the guards.
+ *     through others, which the next consumer recycles; an emptied segment or a block that the
+ *     sweep judges by the positions: a segment before head_segment's and a block that head has
+ *     passed are garbage, and what tail has not reached while nobody holds the guards.
  */
 #include "queue/ring.h"
 

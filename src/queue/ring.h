@@ -80,10 +80,10 @@ int mp__ring_append(struct mp_queue *q, struct mp__cursor *at, enum mp__record r
                     const void *p, size_t n);
 /* The same for bytes that stand in a block made by mp__block_make. */
 int mp__ring_append_block(struct mp_queue *q, struct mp__cursor *at, enum mp__record record,
-                          void *block, size_t n);
+                          void *p, size_t n);
 void mp__tail_commit(struct mp_queue *q, const struct mp__cursor *at);
 
-int mp__block_make(size_t n, void **block, void **bytes);
+int mp__block_make(size_t n, void **out, void **bytes);
 
 /* ---- getting, under the head's guard ------------------------------------------------------ */
 

@@ -39,7 +39,8 @@ struct mp_condition {
     struct mp__object *lock; /* the user's, or its own */
     uint64_t ticket;         /* the last one given out */
     _Atomic uint32_t used;   /* records from here on were not taken in this life */
-    /* From here on made once in the life of the block: a sleeper of an earlier life may be there. */
+    /* From here on made once in the life of the block: a sleeper of an earlier life may be
+       there. */
     uint32_t gate_made;
     mp__gate guard_gate;
     struct record record[RECORDS];

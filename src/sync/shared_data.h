@@ -19,7 +19,6 @@ struct mp_array {
     struct mp__data data;
 };
 
-size_t mp__typecode_size(char typecode);
 void *mp__data_ptr(struct mp__data *data);
 
 #endif

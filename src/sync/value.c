@@ -14,7 +14,7 @@
 /* Larger data get a run of their own. */
 #define INLINE_MAX ((size_t)8192 - sizeof(struct mp__data))
 
-size_t mp__typecode_size(char typecode)
+static size_t typecode_size(char typecode)
 {
     switch (typecode) {
     case 'c':
@@ -85,7 +85,7 @@ static int data_create(enum mp__kind kind, char typecode, size_t size, size_t le
 static int typed_create(enum mp__kind kind, char typecode, size_t length, const void *init,
                         void *out)
 {
-    size_t size = mp__typecode_size(typecode);
+    size_t size = typecode_size(typecode);
     if (out == NULL || size == 0)
         return mp__fail(MP_EINVAL);
     return mp__result(data_create(kind, typecode, size, length, init, out));

@@ -187,9 +187,7 @@ int mp__address_obj_text(const mp_obj *o, char text[MP__ADDRESS_ROOM])
     int rc = MP_EINVAL;
     if (o->type == MP_TYPE_TUPLE && o->len == 2)
         rc = pair_text(o->items, text);
-    else if (o->type == MP_TYPE_STR && o->len > 0)
-        rc = un_text(text, o->s, o->len) ? 0 : MP_EINVAL;
-    else if (o->type == MP_TYPE_BYTES && o->len > 0 && *o->s == '\0') /* others are no address */
+    else if (o->len > 0 && (o->type == MP_TYPE_STR || (o->type == MP_TYPE_BYTES && *o->s == '\0')))
         rc = un_text(text, o->s, o->len) ? 0 : MP_EINVAL;
     return rc == 0 ? 0 : mp__failf(rc, "the object is no address");
 }

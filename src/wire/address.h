@@ -50,13 +50,14 @@ void mp__door_close(struct mp__door *door);
    now (what went away meanwhile included); another code. `peer` (may be NULL): where it is. */
 int mp__door_take(const struct mp__door *door, struct mp__address *peer);
 
-/* Of a TCP connection: a message goes out at once. Each is one write, so there is nothing to gain by
-   waiting for more, and 40 ms to lose where two follow each other. */
+/* Of a TCP connection: a message goes out at once. Each is one write, so there is nothing to gain
+   by waiting for more, and 40 ms to lose where two follow each other. */
 void mp__fd_hurry(int fd);
 
 /* Connects: a blocking descriptor or a code, not reported; MP_ETIMEOUT. */
 int mp__address_connect(const struct mp__address *address, mp__moment until);
-/* The same in two steps: a socket, and its way there, after which it blocks; the caller closes it. */
+/* The same in two steps: a socket, and its way there, after which it blocks; the caller closes
+   it. */
 int mp__address_socket(const struct mp__address *address);
 int mp__address_join(int fd, const struct mp__address *address, mp__moment until);
 

@@ -9,7 +9,8 @@
 
 #define MP__CONNECTION_MAGIC UINT32_C(0x4d50434e)
 
-/* A message on its way in: `have` of `size` bytes are at p, which has room for `room`, and a NUL. */
+/* A message on its way in: `have` of `size` bytes are at p, which has room for `room`, and a
+   NUL. */
 struct mp__intake {
     unsigned char *p;
     size_t size, have, room;
@@ -35,7 +36,8 @@ enum mp__way { MP__WAY_NONE, MP__WAY_IN, MP__WAY_OUT };
 /* 0 and the stream, if the connection is open and goes that way, else a code, already reported. */
 int mp__connection_enter(mp_connection *c, enum mp__way way, struct mp__stream *stream);
 
-/* Receives one whole message: into `small` if it has room, else into memory that is the caller's. */
+/* Receives one whole message: into `small` if it has room, else into memory that is the
+   caller's. */
 int mp__connection_take(mp_connection *c, unsigned char *small, size_t room, struct mp__intake *in);
 
 /* A kept message that is whole. */

@@ -185,7 +185,7 @@ int mp_connection_recv_bytes_into(mp_connection *c, void *buf, size_t cap, size_
     if (rc != 0)
         return rc;
     if (was_kept && in.size > 0)
-        memcpy(buf, in.p, in.size);
+        memcpy(buf, in.p, in.size); /* NOLINT: it is as large, so it is not NULL */
     if (was_kept)
         free(in.p);
     if (n != NULL)

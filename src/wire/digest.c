@@ -78,7 +78,7 @@ static void md5_eat(uint32_t state[8], const unsigned char block[BLOCK])
         {7, 12, 17, 22}, {5, 9, 14, 20}, {4, 11, 16, 23}, {6, 10, 15, 21}};
     static const unsigned char steps[4] = {1, 5, 3, 7}, starts[4] = {0, 1, 5, 0};
     uint32_t words[16], a = state[0], b = state[1], c = state[2], d = state[3];
-    for (unsigned i = 0; i < 16; i++)
+    for (size_t i = 0; i < 16; i++)
         words[i] = word_at(block + 4 * i, false);
     for (unsigned i = 0; i < 64; i++) {
         unsigned round = i / 16, at = (starts[round] + steps[round] * i) % 16;
@@ -110,7 +110,7 @@ static const uint32_t cube_roots[64] = {
 
 static void sha256_expand(uint32_t words[64], const unsigned char block[BLOCK])
 {
-    for (unsigned i = 0; i < 16; i++)
+    for (size_t i = 0; i < 16; i++)
         words[i] = word_at(block + 4 * i, true);
     for (unsigned i = 16; i < 64; i++) {
         uint32_t x = words[i - 15], y = words[i - 2];
@@ -122,6 +122,7 @@ static void sha256_expand(uint32_t words[64], const unsigned char block[BLOCK])
 
 /* One round; the words that it does not change are given by value, and the two that it changes take
    the next places in turn: nothing is moved. */
+/* NOLINTNEXTLINE(readability-function-size): so many words there are */
 static inline void sha256_turn(uint32_t a, uint32_t b, uint32_t c, uint32_t *d, uint32_t e,
                                uint32_t f, uint32_t g, uint32_t *h, uint32_t added)
 {

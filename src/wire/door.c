@@ -19,7 +19,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -48,7 +47,7 @@ static int random_chars(char text[RANDOM_CHARS + 1])
 static const char *folder_for_temporary(void)
 {
     const char *folder = getenv("TMPDIR");
-    size_t more = sizeof FOLDER_PREFIX + sizeof FILE_PREFIX + 2 * RANDOM_CHARS;
+    size_t more = sizeof FOLDER_PREFIX + sizeof FILE_PREFIX + (size_t)2 * RANDOM_CHARS;
     struct sockaddr_un un;
     if (folder == NULL || *folder != '/' || strlen(folder) + more > sizeof un.sun_path)
         return "/tmp";
@@ -177,32 +176,10 @@ struct open_door {
 };
 
 static struct open_door *open_doors;
-static pthread_mutex_t open_doors_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct mp__fork_lock open_doors_lock = MP__FORK_LOCK(NULL);
 static pid_t exit_registered; /* where: a child does not run the handlers of its parent */
 
-static pthread_once_t forks_once = PTHREAD_ONCE_INIT;
-
 static void names_remove(struct mp__door *door);
-
-static void fork_prepare(void)
-{
-    pthread_mutex_lock(&open_doors_lock);
-}
-
-static void fork_parent(void)
-{
-    pthread_mutex_unlock(&open_doors_lock);
-}
-
-static void fork_child(void)
-{
-    pthread_mutex_init(&open_doors_lock, NULL);
-}
-
-static void forks_follow(void)
-{
-    pthread_atfork(fork_prepare, fork_parent, fork_child);
-}
 
 static void doors_remove(void)
 {
@@ -217,25 +194,24 @@ static void door_enlist(const struct mp__door *door)
     if (open == NULL)
         return;
     open->door = *door;
-    pthread_once(&forks_once, forks_follow);
-    pthread_mutex_lock(&open_doors_lock);
+    mp__fork_lock_take(&open_doors_lock);
     if (exit_registered != door->owner && atexit(doors_remove) == 0)
         exit_registered = door->owner;
     open->next = open_doors;
     open_doors = open;
-    pthread_mutex_unlock(&open_doors_lock);
+    mp__fork_lock_give(&open_doors_lock);
 }
 
 static void door_delist(const struct mp__door *door)
 {
-    pthread_mutex_lock(&open_doors_lock);
+    mp__fork_lock_take(&open_doors_lock);
     struct open_door **at = &open_doors, *open;
     while (*at != NULL && (*at)->door.file != door->file)
         at = &(*at)->next;
     open = *at;
     if (open != NULL)
         *at = open->next;
-    pthread_mutex_unlock(&open_doors_lock);
+    mp__fork_lock_give(&open_doors_lock);
     free(open);
 }
 

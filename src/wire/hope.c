@@ -4,16 +4,16 @@
  *   To sleep and be woken costs 5 to 60 us, depending on how deep an idle processor sleeps here; a
  *   look costs a fraction of one. So a receiver looks again and again for about as long as being
  *   woken would take, which is never much worse than the better choice, and which keeps both sides
- *   of a conversation awake once it runs. Where that fails it soon stops: after seven times in a row
- *   that were spent for nothing a receiver hopes only now and then, every 16th time to every 1024th,
- *   to find out whether the other side has become quick. Each connection has an account of its own,
- *   for one may lead to another processor and the next to this one. On a machine with one processor
- *   nobody hopes.
+ *   of a conversation awake once it runs. Where that fails it soon stops: after seven times in a
+ *   row that were spent for nothing a receiver hopes only now and then, every 16th time to every
+ *   1024th, to find out whether the other side has become quick. Each connection has an account of
+ *   its own, for one may lead to another processor and the next to this one. On a machine with one
+ *   processor nobody hopes.
  *   Where both sides have one processor the other can answer only while this one does not run: a
  *   message that came in a gap between two looks is none that looking was good for.
  *   Apart from the spinning for locks, whose waits are shorter and whose luck is another.
- *   A look at a socket is the attempt to read itself; a pipe can only be polled, and what a listener
- *   waits for too. Its callers come when they please: they have an account of their own.
+ *   A look at a socket is the attempt to read itself; a pipe can only be polled, and what a
+ *   listener waits for too. Its callers come when they please: they have an account of their own.
  */
 #include "wire/frame.h"
 

@@ -5,7 +5,7 @@
  *   Dicts and sets are compared by looking up the keys of one in an index of the other's. The hash
  *   of a number is that of its value, that of a set does not depend on order or repetition: it is a
  *   sum over the entries of the same index. What holds a NaN equals nothing, itself included; its
- *   hash is 0 and no index takes it.
+ *   hash is 0 and no index takes it. Of a proxy the server's address and the id count.
  *   Two keys are compared only if their hashes are equal, so all but never in vain: a level of
  *   nesting costs one hash of each key and one comparison of each pair that is equal, the whole
  *   about its size times its depth.
@@ -169,10 +169,23 @@ static uint64_t keyed_hash(struct hashing *h, const mp_obj *o, unsigned depth)
     return hashed ? mix(mix(h->seed, index.stride), sum) : 0;
 }
 
+/* The address of its server and its id there, as a tuple: what else a proxy says of an object
+   depends on who told. */
+static mp_obj proxy_target(const mp_obj *o)
+{
+    _Static_assert(MP__PROXY_ID == MP__PROXY_ADDRESS + 1, "they are one run of items");
+    return o->len == MP__PROXY_ITEMS ? mp_obj_tuple(&o->items[MP__PROXY_ADDRESS], 2)
+                                     : mp_obj_tuple(o->items, o->len);
+}
+
 static uint64_t container_hash(struct hashing *h, const mp_obj *o, unsigned depth)
 {
     if (depth > MP__DEPTH)
         return 0;
+    if (o->type == MP_TYPE_PROXY) {
+        mp_obj target = proxy_target(o);
+        return sequence_hash(h, &target, depth);
+    }
     if (o->type == MP_TYPE_DICT || o->type == MP_TYPE_SET || o->type == MP_TYPE_FROZENSET)
         return keyed_hash(h, o, depth);
     return sequence_hash(h, o, depth);
@@ -372,6 +385,10 @@ static bool container_equal(const mp_obj *a, const mp_obj *b, unsigned depth)
         return false;
     if (is_set(a) || a->type == MP_TYPE_DICT)
         return keys_equal(a, b, depth);
+    if (a->type == MP_TYPE_PROXY) {
+        mp_obj of_a = proxy_target(a), of_b = proxy_target(b);
+        return items_equal(&of_a, &of_b, depth);
+    }
     return items_equal(a, b, depth);
 }
 

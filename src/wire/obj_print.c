@@ -43,7 +43,7 @@ static void proxy_print(FILE *out, const mp_obj *o)
     const mp_obj *class = &o->items[MP__PROXY_CLASS], *id = &o->items[MP__PROXY_ID];
     const mp_obj *typeid = &o->items[MP__PROXY_TYPEID];
     fprintf(out, "<%.*s", (int)class->len, class->s);
-    if (class->len == 9 && memcmp(class->s, "AutoProxy", 9) == 0)
+    if (mp__obj_is_str(class, "AutoProxy"))
         fprintf(out, "[%.*s]", (int)typeid->len, typeid->s);
     fputs(" object, typeid ", out);
     mp__strn_print(out, typeid->s, typeid->len);

@@ -28,11 +28,16 @@ static inline size_t mp__obj_items(const mp_obj *o)
     return o->type == MP_TYPE_DICT ? 2 * o->len : o->len;
 }
 
+static inline bool mp__obj_is_str(const mp_obj *o, const char *text)
+{
+    return o->type == MP_TYPE_STR && o->len == strlen(text) && memcmp(o->s, text, o->len) == 0;
+}
+
 /* How many items of other containers stand before the root's in its block: free wants to know. */
 static inline void mp__obj_set_ahead(mp_obj *root, uint32_t ahead)
 {
     memcpy(&root->reserved[1], &ahead, sizeof ahead);
-}
+} /* NOLINT(clang-analyzer-unix.Malloc): the root that is copied names its block */
 static inline uint32_t mp__obj_ahead(const mp_obj *root)
 {
     uint32_t ahead;

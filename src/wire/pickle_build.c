@@ -167,7 +167,7 @@ static int vessel_build(const struct build *b, struct mp__vessel *vessel)
     if (vessel->count > 0 && !b->in_cells)
         memcpy(items, mp__cells_of(b->r, vessel), vessel->count * sizeof(mp_obj));
     for (uint32_t i = 0; i < vessel->count; i++)
-        if (items[i].type >= MP_TYPE_STR)
+        if (items[i].type >= MP_TYPE_STR) /* NOLINT: if they are in the cells, they were read */
             item_place(b, &items[i]);
     bool has_keys = vessel->type == MP_TYPE_DICT || vessel->type == MP_TYPE_SET ||
                     vessel->type == MP_TYPE_FROZENSET;

@@ -72,6 +72,7 @@ static bool float_parse(const uint8_t *line, size_t n, double *f)
     const char *point = localeconv()->decimal_point;
     if (n == 0 || n > 40 || strlen(point) > sizeof text - 41)
         return false;
+    /* NOLINTNEXTLINE(bugprone-not-null-terminated-result): NUL is none of them */
     bool is_name = memchr("0123456789.", line[n - 1], 11) == NULL;
     for (size_t i = 0; i < n; i++) {
         if (line[i] == '.' && !memchr(line, '.', i)) {

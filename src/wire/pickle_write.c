@@ -491,6 +491,7 @@ int mp__pickle_size(mp_obj o, int protocol, unsigned flags, size_t *size)
     return tree_size(&w, &o, 0, size);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the writer writes to it */
 uint8_t *mp__pickle_write(mp_obj o, int protocol, unsigned flags, uint8_t *to)
 {
     struct writer w = {protocol, flags, to};

@@ -21,10 +21,11 @@ int mp__pile_grow(struct mp__reader *r, struct mp__pile *pile, size_t more, size
     size_t room, bytes;
     if (!mp__size_add(pile->used, more, &room) || room > UINT32_MAX)
         return mp__fail(-ENOMEM);
+    size_t least = (size_t)2 * MP__FEW;
     if (room < 2 * pile->room)
         room = 2 * pile->room;
-    if (room < 2 * MP__FEW)
-        room = 2 * MP__FEW;
+    if (room < least)
+        room = least;
     if (!mp__size_mul(room, size, &bytes))
         return mp__fail(-ENOMEM);
     bool few = is_few(r, pile->entries);

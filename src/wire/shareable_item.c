@@ -2,7 +2,8 @@
  *
  * How it works
  *   "q" int | "d" float | "xxxxxxx?" bool | "xxxxxx?x" None | "<n>s" str, bytes, padded with NULs
- *   A format has 8 bytes, NULs behind it. The kind says what the format does not: str, bytes or None.
+ *   A format has 8 bytes, NULs behind it. The kind says what the format does not: str, bytes or
+ *   None.
  *   A str's or bytes' format always says the size of its slot, and NULs at its end do not count.
  *   What is read may be anybody's and change meanwhile: it is copied first, checked then.
  *   A death between the stores leaves an item of one value's kind and another's bytes.
@@ -24,7 +25,7 @@ static void number_image(const mp_obj *o, struct mp__image *image)
         memcpy(image->number, &o->i, sizeof image->number);
     } else if (o->type == MP_TYPE_BOOL) {
         format = "xxxxxxx?";
-        image->number[7] = o->b;
+        image->number[7] = (char)o->b;
     }
     memcpy(image->format, format, strlen(format));
     image->kind = o->type == MP_TYPE_NONE ? KIND_NONE : KIND_AS_IS;

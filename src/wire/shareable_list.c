@@ -2,11 +2,11 @@
  *
  * How it works
  *   [ N | N + 1 offsets of slots | slots ... | N x 8 bytes of format | N x 1 byte of kind ]
- *   Words are of 8 bytes in this machine's order; offsets count from the first slot, and the last is
- *   where the slots end. A number's slot has 8 bytes, that of a str or bytes a multiple of 8 above
- *   their length. The format is the struct module's ("q", "16s", padded with NULs), the kind tells
- *   str from bytes, and None from the rest. Python 3.8 has N sizes where later ones have offsets:
- *   there the first word is a size and never 0, else it is an offset and always 0.
+ *   Words are of 8 bytes in this machine's order; offsets count from the first slot, and the last
+ *   is where the slots end. A number's slot has 8 bytes, that of a str or bytes a multiple of 8
+ *   above their length. The format is the struct module's ("q", "16s", padded with NULs), the kind
+ *   tells str from bytes, and None from the rest. Python 3.8 has N sizes where later ones have
+ *   offsets: there the first word is a size and never 0, else it is an offset and always 0.
  *   The block may be anybody's, and change at any time: offsets are copied once and checked, what
  *   is read of a slot is copied before it is looked at, and nothing else is believed.
  *   Nothing locks a list. A death inside a set leaves a slot whose format, kind and bytes belong to
@@ -130,7 +130,7 @@ int mp_shareable_list_create(mp_shareable_list **out, mp_obj items, const char *
 /* The words behind the count are sizes, not offsets. */
 static bool words_are_sizes(const char *block, size_t size, size_t count)
 {
-    return count == 0 ? size < 2 * MP__LIST_WORD : word_at(block + MP__LIST_WORD) != 0;
+    return count == 0 ? size < (size_t)2 * MP__LIST_WORD : word_at(block + MP__LIST_WORD) != 0;
 }
 
 /* Copies the offsets of the `count` items that a block of `size` bytes is said to hold. */

@@ -94,12 +94,12 @@ static int twins_refuse(const mp_waitable *items, size_t n)
     const mp_waitable *few[FEW], **sorted = few;
     int rc = 0;
     if (n > FEW)
-        sorted = calloc(n, sizeof *sorted);
+        sorted = calloc(n, sizeof(mp_waitable *));
     if (sorted == NULL)
         return -ENOMEM;
     for (size_t i = 0; i < n; i++)
         sorted[i] = &items[i];
-    qsort(sorted, n, sizeof *sorted, compare_items);
+    qsort(sorted, n, sizeof(mp_waitable *), compare_items);
     for (size_t i = 1; i < n; i++)
         if (compare_items(&sorted[i - 1], &sorted[i]) == 0)
             rc = MP_EINVAL;
@@ -223,6 +223,7 @@ static int wait_for(mp_waitable *items, size_t n, mp__moment until)
     if (rc == 0)
         rc = look_until(&look, until);
     for (size_t i = 0; rc >= 0 && i < n; i++)
+        /* NOLINTNEXTLINE(clang-analyzer-core.*): look_prepare fills both for all n */
         items[i].ready = look.said[i] || look.polled[i].revents != 0;
     if (n > FEW) {
         free(look.polled);

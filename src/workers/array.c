@@ -2,10 +2,10 @@
  *
  * How it works
  *   What lies in the arena is worked on where it is. What does not is copied into a buffer of the
- *   pool, which is kept for the next call if it is not too large; as much as an eighth of the arena's
- *   budget at a time. Chunks are queued while the next are still being copied in, and copied out in
- *   their order as they get done. The buffer begins, behind its head, with a byte of status for each
- *   item.
+ *   pool, which is kept for the next call if it is not too large; as much as an eighth of the
+ *   arena's budget at a time. Chunks are queued while the next are still being copied in, and
+ *   copied out in their order as they get done. The buffer begins, behind its head, with a byte of
+ *   status for each item.
  */
 #include "workers/hand_in.h"
 
@@ -111,8 +111,8 @@ static bool window_halve(struct window *w)
 
 /* ---- the job -------------------------------------------------------------------------------- */
 
-/* The next chunk of what is left. Where nothing is copied, and nobody chose, chunks are large at first
-   and get smaller, so that there are few of them, and all workers end together. */
+/* The next chunk of what is left. Where nothing is copied, and nobody chose, chunks are large at
+   first and get smaller, so that there are few of them, and all workers end together. */
 static size_t chunk_of(const struct window *w, size_t left)
 {
     size_t chunk = w->chunk;

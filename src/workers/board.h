@@ -2,7 +2,8 @@
  * files of this folder.
  *
  * Three sorts of processes work on it: the owner, who made the pool and hands in jobs, the
- * supervisor, and the workers. A job is one call's work: a single task, a list of objects, an array.
+ * supervisor, and the workers. A job is one call's work: a single task, a list of objects, an
+ * array.
  * It is cut into tasks, each a run of items that one worker does one after the other.
  *
  * TASKS lie in a table of pages that stay tasks for the life of the board, so a late look at one
@@ -12,30 +13,31 @@
  *                            takes a dead worker's place goes on with its task
  *     CLAIMED(w) -> DONE     by worker w, or by the supervisor once it has reaped w
  *     QUEUED -> DONE         by the owner, one CAS: cancelled
- *     CLAIMED(w) -> QUEUED   by the supervisor, if it cannot fill the dead worker's place; it is found
- *                            in left_over then, no longer in the list
+ *     CLAIMED(w) -> QUEUED   by the supervisor, if it cannot fill the dead worker's place; it is
+ *                            found in left_over then, no longer in the list
  *     DONE -> FREE           by the owner; the serial in the word grows
- * Queued tasks form a list in the order they were handed in; the owner appends, and `head` names the
- * last task that was passed. It moves by CAS, with a count that makes late ones fail; a task is used
- * again only when it was passed, so nobody who stands at the head can be led astray.
+ * Queued tasks form a list in the order they were handed in; the owner appends, and `head` names
+ * the last task that was passed. It moves by CAS, with a count that makes late ones fail; a task is
+ * used again only when it was passed, so nobody who stands at the head can be led astray.
  *
  * A WORKER writes into its record what it is about to do before it does it: the task it is about to
- * claim, 2i+1 before it runs item i, 2i+2 when i's result is complete, the piece it is about to hand
- * over. What a death of the worker leaves, and what the supervisor makes of it (harvest.c):
+ * claim, 2i+1 before it runs item i, 2i+2 when i's result is complete, the piece it is about to
+ * hand over. What a death of the worker leaves, and what the supervisor makes of it (harvest.c):
  *     before the CAS             a record that names a task that is not this worker's: cleared
  *     claimed, an item even      nothing is lost; the next worker in the place goes on behind it
  *     claimed, an item odd       that item is lost: run again, or reported; the rest goes on
  *     between DONE and the count the count may miss one: it is counted again, as one too many only
  *                                wakes the owner early
- *     with a piece               it belongs to the result that refers to it, or is freed: by a sweep
- *                                if it was not the pool's yet, else by the harvest, if it is still the
- *                                dead worker's: every piece of a pool begins with its author
+ *     with a piece               it belongs to the result that refers to it, or is freed: by a
+ *                                sweep if it was not the pool's yet, else by the harvest, if it is
+ *                                still the dead worker's: every piece of a pool begins with its
+ *                                author
  * With a time limit an item ends by CAS of `run`, RUNNING -> IDLE; the supervisor condemns by CAS,
  * RUNNING -> CONDEMNED, before it kills, so it never kills the next item.
  *
- * A death of the supervisor ends the workers, and leaves every record to the owner, who harvests them
- * likewise. A death of the owner ends supervisor and workers; the board and all its pieces go with
- * the next sweep once all of them are dead.
+ * A death of the supervisor ends the workers, and leaves every record to the owner, who harvests
+ * them likewise. A death of the owner ends supervisor and workers; the board and all its pieces go
+ * with the next sweep once all of them are dead.
  */
 #ifndef MP__BOARD_H
 #define MP__BOARD_H
@@ -208,7 +210,6 @@ static inline struct mp__board *mp__board_of(struct mp__object *object)
 }
 
 int mp__board_make(uint32_t workers, struct mp__object **out);
-bool mp__board_is_valid(struct mp__board *board);
 /* Raises the state; false if it stood there or beyond. */
 bool mp__board_raise(struct mp__board *board, enum mp__board_state to);
 static inline enum mp__board_state mp__board_state(struct mp__board *board)

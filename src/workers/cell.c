@@ -1,9 +1,9 @@
 /* Cells: objects on their way to a worker and back, and what stands there when there is none.
  *
  * How it works
- *   None, bools, ints and floats lie in the cell itself, everything else as a pickle: in the cell if
- *   it is very short, in the job's own memory, or in a piece of the pool. The form is written last,
- *   with release, so a cell that is not EMPTY is complete.
+ *   None, bools, ints and floats lie in the cell itself, everything else as a pickle: in the cell
+ *   if it is very short, in the job's own memory, or in a piece of the pool. The form is written
+ *   last, with release, so a cell that is not EMPTY is complete.
  */
 #include "workers/board.h"
 

@@ -4,8 +4,8 @@
  *   The owner makes the board, then the supervisor, which makes the workers. From then on the owner
  *   only raises the board's state and posts the supervisor's gate. A crew lives on, in the owner's
  *   memory and in the arena, until its handle and all work handed in to it were given back.
- *   The crews of a process are listed with its children, so that a forked child has none; at the exit
- *   of the process daemonic ones are ended, and the others finish what they have.
+ *   The crews of a process are listed with its children, so that a forked child has none; at the
+ *   exit of the process daemonic ones are ended, and the others finish what they have.
  */
 #include "workers/crew.h"
 

@@ -78,15 +78,14 @@ struct mp__work {
     struct mp__work *next; /* orphans, or watched */
 };
 
-int mp__supervisor_main(void *crew);
-int mp__worker_main(void *place);
+int mp__supervisor_main(void *arg);    /* the crew */
+int mp__worker_main(void *arg);        /* the number of its place */
 extern struct mp__crew *mp__crew_here; /* in a supervisor and in workers: whose they are */
 
 /* Without a look for a death; an open input may still feed a crew that was closed. */
 int mp__crew_check_feed(struct mp__crew *crew, bool is_input);
 
 /* hand_in.c, under the crew's lock */
-void mp__work_reclaim(struct mp__work *work);
 void mp__orphans_reap(struct mp__crew *crew, size_t most);
 
 /* The owner has found that nobody works any more (settle.c). */

@@ -179,7 +179,7 @@ static void failures_give(struct mp__task *task)
     }
 }
 
-void mp__work_reclaim(struct mp__work *work)
+static void work_reclaim(struct mp__work *work)
 {
     struct mp__crew *crew = work->crew;
     struct mp__job *job = work->job;
@@ -213,12 +213,12 @@ void mp__orphans_reap(struct mp__crew *crew, size_t most)
         most = crew->orphan_count;
     for (; most > 0; most--) {
         struct mp__work *work = crew->orphans;
-        crew->orphans = work->next;
+        crew->orphans = work->next; /* NOLINT: the count says there is one */
         if (crew->orphans == NULL)
             crew->orphans_end = &crew->orphans;
         crew->orphan_count--;
         if (mp__work_is_done(work))
-            mp__work_reclaim(work);
+            work_reclaim(work);
         else
             orphan_add(crew, work);
     }
@@ -248,7 +248,7 @@ void mp__work_release(struct mp__work *work)
     }
     pthread_mutex_lock(&crew->lock);
     if (mp__work_is_done(work)) {
-        mp__work_reclaim(work);
+        work_reclaim(work);
     } else {
         orphan_add(crew, work);
     }
@@ -286,7 +286,7 @@ static int job_enter(struct mp__crew *crew, struct mp__job *job, uint32_t chunk,
 {
     struct mp__work *work;
     bool watched = terms->notice != NULL;
-    job->tasks = (job->items + chunk - 1) / chunk;
+    job->tasks = (job->items + chunk - 1) / chunk; /* NOLINT: no caller gives 0 */
     mp__pool_join(job, crew->object);
     mp__step("job.joined");
     int rc = watched ? mp__helper_ensure(crew) : 0;
@@ -477,7 +477,8 @@ struct mp__crew *mp__work_crew(struct mp__work *work)
     return work->crew;
 }
 
-/* A task that nobody has claimed becomes done; that its results are EMPTY tells that it never ran. */
+/* A task that nobody has claimed becomes done; that its results are EMPTY tells that it never
+   ran. */
 static bool task_cancel(struct mp__crew *crew, struct mp__task *task)
 {
     uint64_t word = atomic_load(&task->word);

@@ -9,8 +9,8 @@ struct mp__work_tail {
     uint32_t last, serial;
 };
 
-/* In this order; add and what follows under the crew's lock. The job is a piece of the pool by then;
-   its limit and retries are set here. */
+/* In this order; add and what follows under the crew's lock. The job is a piece of the pool by
+   then; its limit and retries are set here. */
 int mp__work_begin(struct mp__crew *crew, struct mp__job *job, const struct mp__terms *terms,
                    struct mp__work **out);
 int mp__work_add(struct mp__work *work, struct mp__work_tail *tail, uint32_t first, uint32_t count);

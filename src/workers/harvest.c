@@ -3,8 +3,8 @@
  * How it works
  *   The record tells the task, if the task's word agrees; its `item` tells whether one was running.
  *   The order in which it is put in order is the order in which the next worker in the place relies
- *   on it: results, `from`, then the record. A death of the supervisor in between leaves the same to
- *   the owner: an item that was judged already is judged again, as lost.
+ *   on it: results, `from`, then the record. A death of the supervisor in between leaves the same
+ *   to the owner: an item that was judged already is judged again, as lost.
  */
 #include "workers/board.h"
 

@@ -2,18 +2,18 @@
  *
  * How it works
  *   Watched work stands in a list in the order in which it came there. As tasks are claimed in the
- *   order they were handed in, the helper looks from the front up to the first work that no worker has
- *   begun; through all of it when that order does not hold: work came late, or was cancelled. It holds
- *   a reference to each. It has all signals blocked, waits like any other thread of the owner, and
- *   ends when it was told to, the crew is over, and the list is empty and will stay so. If the crew was
- *   given back by one of the functions it calls, it is left to the helper.
+ *   order they were handed in, the helper looks from the front up to the first work that no worker
+ *   has begun; through all of it when that order does not hold: work came late, or was cancelled.
+ *   It holds a reference to each. It has all signals blocked, waits like any other thread of the
+ *   owner, and ends when it was told to, the crew is over, and the list is empty and will stay so.
+ *   If the crew was given back by one of the functions it calls, it is left to the helper.
  */
 #include "workers/crew.h"
 
 #include <errno.h>
 #include <signal.h>
 
-static void *helper_run(void *crew);
+static void *helper_run(void *arg);
 
 static int helper_start(struct mp__crew *crew)
 {
@@ -113,7 +113,8 @@ static void work_notify(struct mp__crew *crew, struct mp__work *work)
     mp__work_release(work);
 }
 
-/* Tells how far the works are that want to know it. Only this thread takes works out of the list. */
+/* Tells how far the works are that want to know it. Only this thread takes works out of the
+   list. */
 static void progress_tell(struct mp__crew *crew)
 {
     pthread_mutex_lock(&crew->wait_lock);

@@ -2,8 +2,8 @@
  *
  * How it works
  *   A supervisor that ends in order leaves no worker and harvested records. One that died leaves
- *   workers that die at once, being bound to it; the owner waits for that, and harvests. From then on
- *   the crew is over: every work is done, and what was not finished has the crew's last code.
+ *   workers that die at once, being bound to it; the owner waits for that, and harvests. From then
+ *   on the crew is over: every work is done, and what was not finished has the crew's last code.
  *   Workers that do not die within a second (stopped in the kernel, or on a system that cannot bind
  *   them) may still write: then nothing of the crew's memory is used again until they are dead.
  */

@@ -5,8 +5,8 @@
  *   It sleeps on its own gate, which is posted by its signal handler, by the owner, and by workers
  *   with news. The end of a worker is a SIGCHLD; on Linux that of the parent is a SIGCONT, which a
  *   stopped supervisor gets too; elsewhere it looks. All other signals are blocked, but for the one
- *   of Ctrl-Z where that stops the program, so that it stops with its workers: a sleep that ends more
- *   than a second late moves all deadlines by that much.
+ *   of Ctrl-Z where that stops the program, so that it stops with its workers: a sleep that ends
+ *   more than a second late moves all deadlines by that much.
  *   Each round it reaps, looks where the board stands, fills empty places, looks at deadlines and
  *   prods idle workers if tasks wait. What it knows beside the board is in its own memory.
  *
@@ -391,12 +391,13 @@ int mp__supervisor_main(void *arg)
 {
     struct supervisor s;
     memset(&s, 0, sizeof s);
-    if (!supervisor_begin(&s, arg))
-        return 1;
-    while (!round_act(&s))
+    bool began = supervisor_begin(&s, arg);
+    while (began && !round_act(&s))
         round_sleep(&s);
     free(s.process);
     free(s.deaths);
+    if (!began)
+        return 1;
     mp__step("supervisor.ending");
     mp__board_raise(s.board, MP__BOARD_ENDED);
     mp__gate_post(&s.board->done);

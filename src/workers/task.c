@@ -1,7 +1,7 @@
 /* What tasks call to give a result or to fail, and the text they fail with.
  *
- * Globals: the text and the item it is about, one for each thread, as a task may have threads of its
- * own; where a worker's record tells the item at work.
+ * Globals: the text and the item it is about, one for each thread, as a task may have threads of
+ * its own; where a worker's record tells the item at work.
  */
 #include "workers/board.h"
 

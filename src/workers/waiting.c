@@ -5,8 +5,8 @@
  *   and sleeps on that gate; the others sleep on a condition of this process. The leader that wakes
  *   raises `turns` and wakes all, so that each looks again, and one of them leads. A waiter notes
  *   `turns` before it looks, and does not sleep if it has grown since. All sleeps are slices: after
- *   one that ran out, or once the board says that it ended, the waiter looks whether the supervisor is
- *   alive.
+ *   one that ran out, or once the board says that it ended, the waiter looks whether the supervisor
+ *   is alive.
  */
 #include "workers/crew.h"
 

@@ -1,11 +1,11 @@
 /* A worker: waits for tasks, claims them one after the other, and runs their items.
  *
  * How it works
- *   A worker works in a place of the board. If its predecessor there died with a task, it begins with
- *   what is left of that. Before each item it writes the item's number, then it calls the task's
- *   function, encodes the result, and writes the number again; board.h tells what a death between
- *   leaves. With a time limit the item ends by a CAS that the supervisor may have won: then the
- *   worker waits to be killed.
+ *   A worker works in a place of the board. If its predecessor there died with a task, it begins
+ *   with what is left of that. Before each item it writes the item's number, then it calls the
+ *   task's function, encodes the result, and writes the number again; board.h tells what a death
+ *   between leaves. With a time limit the item ends by a CAS that the supervisor may have won: then
+ *   the worker waits to be killed.
  *   The function may fork, and the child may return from it: it has no identity of this process's,
  *   and leaves at once, with the record untouched.
  */
@@ -254,8 +254,8 @@ static void array_item_fail(struct place *p, struct mp__task *task, uint32_t i, 
     atomic_store(&p->me->piece, 0);
 }
 
-/* Runs items from *at on that have no limit, up to one that fails, whose code it returns. With small
-   items this loop is the library: there is nothing in it but what attribution needs. */
+/* Runs items from *at on that have no limit, up to one that fails, whose code it returns. With
+   small items this loop is the library: there is nothing in it but what attribution needs. */
 static int array_items_run(struct place *p, const struct mp__task *task, const struct mp__job *job,
                            uint32_t *at)
 {

@@ -38,7 +38,8 @@ int mp__crew_check_open(struct mp__crew *crew);
 int mp__crew_check_input(struct mp__crew *crew);
 /* The same for a call that waits: MP_ESTATE on the helper thread too. */
 int mp__crew_check_wait(struct mp__crew *crew);
-/* The same; from now on the crew is not done when closed, and keeps its memory, until mp__crew_leave. */
+/* The same; from now on the crew is not done when closed, and keeps its memory, until
+   mp__crew_leave. */
 int mp__crew_enter(struct mp__crew *crew);
 void mp__crew_leave(struct mp__crew *crew);
 void mp__crew_close(struct mp__crew *crew);
@@ -48,11 +49,11 @@ uint32_t mp__crew_workers(const struct mp__crew *crew);
 void mp__crew_end(struct mp__crew *crew, int signal_number);
 /* Cancels all work that has not begun. */
 void mp__crew_cancel(struct mp__crew *crew);
-/* Waits until no worker is left, and ends the helper thread: 0, MP_ETIMEOUT; MP_EBROKENPOOL, recorded,
-   if it did not end as it should. */
+/* Waits until no worker is left, and ends the helper thread: 0, MP_ETIMEOUT; MP_EBROKENPOOL,
+   recorded, if it did not end as it should. */
 int mp__crew_join(struct mp__crew *crew, mp__moment until);
-/* Gives the handle back; after a join, or on the helper thread, which then joins at its end. In another
-   process it only forgets. */
+/* Gives the handle back; after a join, or on the helper thread, which then joins at its end. In
+   another process it only forgets. */
 void mp__crew_release(struct mp__crew *crew);
 /* What outlives the handle keeps the crew's memory, as all work does. */
 void mp__crew_keep(struct mp__crew *crew);
@@ -100,15 +101,15 @@ bool mp__work_cancel(struct mp__work *work);    /* of a single task: true if it 
 size_t mp__work_count(struct mp__work *work, size_t *total); /* items done */
 struct mp__crew *mp__work_crew(struct mp__work *work);
 
-/* Of ready work, how item i ended: 0 and *out (may be NULL), or its code; records a failure with the
-   detail. Nothing is recorded by _code. */
+/* Of ready work, how item i ended: 0 and *out (may be NULL), or its code; records a failure with
+   the detail. Nothing is recorded by _code. */
 int mp__work_result(struct mp__work *work, size_t i, mp_obj *out);
 int mp__work_code(struct mp__work *work, size_t i);
-/* The codes of all items, of work that need not be ready (MP_ETIMEOUT: not done); reports and returns
-   the first that is not 0. `status` may be NULL. */
+/* The codes of all items, of work that need not be ready (MP_ETIMEOUT: not done); reports and
+   returns the first that is not 0. `status` may be NULL. */
 int mp__work_survey(struct mp__work *work, int *status);
-/* All items as a map gives them, the outputs NULL or not; *first: the first code that is not 0, which
-   is reported then. -ENOMEM, MP_EPICKLE: no list was given. */
+/* All items as a map gives them, the outputs NULL or not; *first: the first code that is not 0,
+   which is reported then. -ENOMEM, MP_EPICKLE: no list was given. */
 int mp__work_results(struct mp__work *work, mp_obj *results, int *status, mp_obj *errors,
                      int *first);
 
@@ -138,8 +139,40 @@ struct mp__items {
     size_t n;
     mp_obj *made; /* they had to be made */
 };
-int mp__items_of(mp_obj iterable, struct mp__items *out); /* MP_ETYPE; -ENOMEM */
+int mp__items_of(mp_obj o, struct mp__items *out); /* MP_ETYPE: no iterable; -ENOMEM */
 void mp__items_free(struct mp__items *items);
+
+/* ---- what the faces share (map.c) --------------------------------------------------------- */
+
+/* What the helper thread is to call when a work is done: one of the two, each may be NULL. */
+struct mp__callbacks {
+    void (*callback)(mp_obj result, void *arg);
+    void (*error_callback)(int code, const char *detail, void *arg);
+    void *arg;
+    bool is_map;
+};
+void mp__callbacks_run(const struct mp__callbacks *calls, struct mp__work *work);
+
+struct mp__map_call {
+    mp_task *task;
+    mp_obj iterable;
+    mp_obj *results;
+    const mp_map_options *options; /* never NULL */
+    size_t chunks_per_worker;      /* if options do not tell their size; 0: chunks of one */
+    mp__moment until;
+};
+/* Checks the call, waits, and gives the results: 0, the first code of an item, or why there are no
+   results. */
+int mp__crew_map(struct mp__crew *crew, const struct mp__map_call *call);
+/* Checks what a map of objects may be told, and fills in the terms. */
+int mp__map_terms(const mp_map_options *options, struct mp__terms *terms);
+int mp__map_submit(struct mp__crew *crew, const struct mp__map_call *call,
+                   const struct mp__items *items, const struct mp__terms *terms,
+                   struct mp__work **out);
+void mp__nothing_give(mp_obj *results, mp_obj *errors); /* of a map of nothing */
+
+/* Records what a wait gave, and returns it. */
+int mp__await_report(int rc);
 
 /* ---- waiting ------------------------------------------------------------------------------ */
 

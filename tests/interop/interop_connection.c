@@ -235,15 +235,6 @@ int main(int argc, char **argv)
         support_test("Connections: every Python here and libmp understand each other",
                      test_every_python_and_libmp_understand_each_other),
     };
-    if (argc != 2) {
-        (void)fprintf(stderr, "usage: %s connection_peer.py\n", argv[0]);
-        return 2;
-    }
-    script = argv[1];
-    pythons_find(&pythons);
-    if (pythons.count == 0) {
-        puts("SKIPPED: no python3 from 3.8 on here to talk to");
-        return SUPPORT_SKIPPED;
-    }
+    script = pythons_begin(&pythons, argc, argv);
     return support_run("Interop of connections", tests);
 }

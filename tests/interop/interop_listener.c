@@ -177,16 +177,7 @@ int main(int argc, char **argv)
         support_test("Listeners: every Python here and libmp meet",
                      test_every_python_and_libmp_meet),
     };
-    if (argc != 2) {
-        (void)fprintf(stderr, "usage: %s listener_peer.py\n", argv[0]);
-        return 2;
-    }
-    script = argv[1];
-    pythons_find(&pythons);
-    if (pythons.count == 0) {
-        puts("SKIPPED: no python3 from 3.8 on here to talk to");
-        return SUPPORT_SKIPPED;
-    }
+    script = pythons_begin(&pythons, argc, argv);
     open_the_first_door();
     return support_run("Interop of listeners", tests);
 }

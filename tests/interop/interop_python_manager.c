@@ -212,36 +212,14 @@ static const struct matrix_case cases[] = {
 };
 
 static struct matrix matrix = {
+    .sentence = "Managers: libmp is a client of every Python's here",
     .title = "libmp as a client of Python's manager",
     .run = run_case,
     .cases = cases,
     .count = sizeof cases / sizeof *cases,
 };
-static struct pythons pythons;
-
-static void test_libmp_is_a_client_of_every_pythons_manager(void **state)
-{
-    (void)state;
-    support_time_limit(280);
-    check(matrix_print(&matrix, &pythons) == 0);
-}
 
 int main(int argc, char **argv)
 {
-    static const struct CMUnitTest tests[] = {
-        support_test("Managers: libmp is a client of every Python's here",
-                     test_libmp_is_a_client_of_every_pythons_manager),
-    };
-    if (argc < 2) {
-        (void)fprintf(stderr, "usage: %s manager_peer.py [COLUMN]\n", argv[0]);
-        return 2;
-    }
-    matrix.script = argv[1];
-    matrix.only = argc > 2 ? argv[2] : NULL;
-    pythons_find(&pythons);
-    if (pythons.count == 0) {
-        puts("SKIPPED: no python3 from 3.8 on here that could serve");
-        return SUPPORT_SKIPPED;
-    }
-    return support_run("Interop of managers, C clients", tests);
+    return matrix_main(&matrix, argc, argv);
 }

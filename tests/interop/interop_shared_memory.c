@@ -195,16 +195,7 @@ int main(int argc, char **argv)
         support_test("Named memory: every Python here and libmp use each other's",
                      test_every_python_and_libmp_use_each_others_memory),
     };
-    if (argc != 2) {
-        (void)fprintf(stderr, "usage: %s shared_memory_peer.py\n", argv[0]);
-        return 2;
-    }
-    script = argv[1];
-    pythons_find(&pythons);
-    if (pythons.count == 0) {
-        puts("SKIPPED: no python3 from 3.8 on here to talk to");
-        return SUPPORT_SKIPPED;
-    }
+    script = pythons_begin(&pythons, argc, argv);
     (void)snprintf(name, sizeof name, "mp_interop.%ld", (long)getpid());
     trees_begin();
     return support_run("Interop of named memory", tests);

@@ -121,7 +121,7 @@ static void head_print(const struct matrix *matrix)
     printf(" %6s |\n", "s");
 }
 
-int matrix_print(const struct matrix *matrix, const struct pythons *pythons)
+static int matrix_print(const struct matrix *matrix, const struct pythons *pythons)
 {
     static char notes[NOTES][NOTE_SIZE];
     int failed = 0;
@@ -131,4 +131,23 @@ int matrix_print(const struct matrix *matrix, const struct pythons *pythons)
         failed += row_print(&row);
     }
     return failed;
+}
+
+static const struct matrix *of_program;
+static struct pythons pythons;
+
+static void test_no_cell_fails(void **state)
+{
+    (void)state;
+    support_time_limit(280);
+    check(matrix_print(of_program, &pythons) == 0);
+}
+
+int matrix_main(struct matrix *matrix, int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {support_test(matrix->sentence, test_no_cell_fails)};
+    matrix->script = pythons_begin(&pythons, argc, argv);
+    matrix->only = argc > 2 ? argv[2] : NULL;
+    of_program = matrix;
+    return support_run(matrix->title, tests);
 }

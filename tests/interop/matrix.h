@@ -19,15 +19,16 @@ struct matrix_case {
 };
 
 struct matrix {
-    const char *title, *script;
-    const char *only; /* NULL, or the one column to fill */
+    const char *sentence, *title;
+    const char *script, *only; /* from the arguments: NULL, or the one column to fill */
     void (*run)(struct peer *peer, const struct matrix_case *one);
     const struct matrix_case *cases;
     size_t count;
 };
 
-/* Prints the rows, and what failed or was skipped below each; gives the number of failed cells. */
-int matrix_print(const struct matrix *matrix, const struct pythons *pythons);
+/* The main of a program with one matrix, whose arguments are the script and maybe one column.
+ * Prints the rows, and what failed or was skipped below each. */
+int matrix_main(struct matrix *matrix, int argc, char **argv);
 
 /* Leaves a case that cannot run here, loudly. */
 _Noreturn void case_skip(struct peer *peer, const char *why);

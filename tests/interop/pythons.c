@@ -16,7 +16,7 @@ static const char finder[] =
     " 2>/dev/null) && [ \"$v\" != '' ] && [ \"$v\" != 0 ] && echo \"$v $p\"; done |"
     " sort -k1,1n -k2,2n -u | cut -d' ' -f3-";
 
-void pythons_find(struct pythons *pythons)
+static void pythons_find(struct pythons *pythons)
 {
     char line[PYTHON_PATH];
     pythons->count = 0;
@@ -27,6 +27,20 @@ void pythons_find(struct pythons *pythons)
         memcpy(pythons->path[pythons->count++], line, sizeof line);
     }
     (void)pclose(found);
+}
+
+const char *pythons_begin(struct pythons *pythons, int argc, char **argv)
+{
+    if (argc < 2) {
+        (void)fprintf(stderr, "usage: %s SCRIPT [ARGUMENT...]\n", argv[0]);
+        exit(2);
+    }
+    pythons_find(pythons);
+    if (pythons->count == 0) {
+        puts("SKIPPED: no python3 from 3.8 on here to be the other side");
+        exit(SUPPORT_SKIPPED);
+    }
+    return argv[1];
 }
 
 int python_run(const char *python, const char *const *args)

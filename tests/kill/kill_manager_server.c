@@ -1,6 +1,6 @@
 /* The server of a manager is killed: whoever waits for it learns so within a second, whatever the
  * wait is, and nothing is left of it. */
-#include "kill/harness.h"
+#include "kill/execution.h"
 #include "managers/managers_kit.h"
 
 #include <mp/mp.h>
@@ -12,21 +12,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { WAITERS = 6, STORM_ROUNDS = 60, STORM_CLIENTS = 3 };
+enum { WAITERS = WAITERS_MOST, STORM_ROUNDS = 60, STORM_CLIENTS = 3 };
 
 /* Seconds in which all must be over. */
 static const double at_most = 1;
 
-struct scene {
-    atomic_int waiter[WAITERS]; /* threads that are about to wait */
-    atomic_int returned;        /* how many waits have ended */
-    atomic_int at_work;         /* tasks and methods that have begun */
-    atomic_int over;            /* it is never over */
-    _Atomic double took;
-    pid_t server;
-};
-
 static struct scene *scene;
+static pid_t server;
 
 /* ---- tasks and methods that never end -------------------------------------------------------- */
 
@@ -34,9 +26,7 @@ static int stay(mp_obj unused, mp_obj *result)
 {
     (void)unused;
     (void)result;
-    atomic_fetch_add(&scene->at_work, 1);
-    while (!atomic_load(&scene->over))
-        kill_nap(1000);
+    scene_stay(scene);
     return 0;
 }
 
@@ -112,7 +102,7 @@ static void ask_and_close(void)
 
 static void stop_it(void)
 {
-    assert_int_equal(kill(scene->server, SIGSTOP), 0);
+    assert_int_equal(kill(server, SIGSTOP), 0);
 }
 
 /* What waits: a method of the object, or of what was got from it. */
@@ -211,39 +201,9 @@ static int call_it(const struct waiting *w)
 
 /* ---- the death ------------------------------------------------------------------------------- */
 
-/* A child: kills the server once what must be at work is, and the waiters sleep, and measures the
-   time until `waits` calls have returned. */
-struct execution {
-    int at_work, waits;
-};
-
-/* A sleep that is over soon was one on the way. */
-static void await_wait(const atomic_int *waiter)
+static pid_t the_server(void)
 {
-    check(kill_await(waiter));
-    for (int i = 0; i < 2; i++) {
-        check(child_await_sleep((pid_t)atomic_load(waiter)));
-        kill_nap(3000);
-    }
-}
-
-static int execute(void *arg)
-{
-    const struct execution *e = arg;
-    struct kill_clock clock;
-    struct rng rng = rng_start(kill_seed());
-    kill_clock_start(&clock);
-    while (atomic_load(&scene->at_work) < e->at_work)
-        check(kill_clock_tick(&clock, 20));
-    for (int i = 0; i < e->waits; i++)
-        await_wait(&scene->waiter[i]);
-    kill_pause(&rng, 3000);
-    check(kill(scene->server, SIGKILL) == 0);
-    kill_clock_start(&clock);
-    while (atomic_load(&scene->returned) < e->waits)
-        check(kill_clock_tick(&clock, 20));
-    atomic_store(&scene->took, clock.counted);
-    return 0;
+    return server;
 }
 
 static void stage_make(void)
@@ -252,7 +212,7 @@ static void stage_make(void)
     assert_mp_result(mp_manager_register("House", &house_type), 0);
     assert_mp_result(mp_manager_register_task("stay", stay), 0);
     manager = new_manager();
-    scene->server = server_pid(manager);
+    server = server_pid(manager);
     dict = new_dict(manager, MP_DICT("key", 1));
     object = of_object = NULL;
     holder = 0;
@@ -281,11 +241,11 @@ static void stage_end(void)
 
 static double server_dies_below(const struct waiting *w)
 {
-    struct execution execution = {w->at_work, 1};
+    struct execution execution = {scene, the_server, w->at_work, 1};
     stage_make();
     object = new_proxy(manager, w->type_id, w->argument > 0 ? MP_TUPLE(w->argument) : MP_NONE);
     w->ask();
-    pid_t executioner = child_fork(execute, &execution);
+    pid_t executioner = child_fork(execution_run, &execution);
     atomic_store(&scene->waiter[0], getpid());
     int rc = call_it(w);
     atomic_store(&scene->returned, 1);
@@ -336,12 +296,12 @@ static void test_so_do_all_threads_that_wait(void **state)
 {
     (void)state;
     pthread_t thread[WAITERS - 1];
-    struct execution execution = {0, WAITERS};
+    struct execution execution = {scene, the_server, 0, WAITERS};
     kill_prepare();
     stage_make();
     object = new_proxy(manager, "Lock", MP_NONE);
     acquire_it();
-    pid_t executioner = child_fork(execute, &execution);
+    pid_t executioner = child_fork(execution_run, &execution);
     for (int i = 1; i < WAITERS; i++)
         assert_int_equal(pthread_create(&thread[i - 1], NULL, wait_in_thread, &scene->waiter[i]),
                          0);
@@ -395,7 +355,7 @@ static double storm(void)
     while (atomic_load(&scene->at_work) < STORM_CLIENTS)
         assert_true(kill_clock_tick(&clock, 20));
     kill_pause(kill_rng(), 10000);
-    assert_int_equal(kill(scene->server, SIGKILL), 0);
+    assert_int_equal(kill(server, SIGKILL), 0);
     kill_clock_start(&clock);
     while (atomic_load(&scene->returned) < STORM_CLIENTS)
         assert_true(kill_clock_tick(&clock, at_most));

@@ -1,5 +1,6 @@
 /* The supervisor of a pool is killed: nobody waits for ever, no process is left, and no memory. */
 #include "kill/chores.h"
+#include "kill/execution.h"
 
 #include <mp/futures.h>
 #include <mp/mp.h>
@@ -16,14 +17,6 @@ enum { WORKERS = 3, STORM_ROUNDS = 100, STORM_TASKS = 40, WAITERS = 4 };
 /* Seconds in which all must be over. */
 static const double at_most = 1;
 
-struct scene {
-    atomic_int waiter[WAITERS]; /* threads that are about to wait */
-    atomic_int returned;        /* how many waits have ended */
-    atomic_int at_work;         /* tasks that have begun */
-    atomic_int over;            /* it is never over */
-    _Atomic double took;
-};
-
 static struct scene *scene;
 static mp_pool *pool;
 static mp_executor *executor;
@@ -39,18 +32,11 @@ static void scene_begin(void)
 
 /* ---- tasks that never end -------------------------------------------------------------------- */
 
-static void stay_for_ever(void)
-{
-    atomic_fetch_add(&scene->at_work, 1);
-    while (!atomic_load(&scene->over))
-        kill_nap(1000);
-}
-
 static int stay(mp_obj unused, mp_obj *result)
 {
     (void)unused;
     (void)result;
-    stay_for_ever();
+    scene_stay(scene);
     return 0;
 }
 
@@ -59,7 +45,7 @@ static int stay_item(const void *item, void *result, void *context)
     (void)item;
     (void)result;
     (void)context;
-    stay_for_ever();
+    scene_stay(scene);
     return 0;
 }
 
@@ -281,41 +267,6 @@ static const struct waiting waitings[] = {
     {"executor's shutdown", submit_two, call_shutdown, 2, true},
 };
 
-/* A child: kills the supervisor once the tasks are at work and the waiters sleep, and measures the
-   time until `waits` calls have returned. */
-struct execution {
-    int tasks, waits;
-};
-
-/* A sleep that is over soon was one for a guard on the way. */
-static void await_wait(const atomic_int *waiter)
-{
-    check(kill_await(waiter));
-    for (int i = 0; i < 2; i++) {
-        check(child_await_sleep((pid_t)atomic_load(waiter)));
-        kill_nap(3000);
-    }
-}
-
-static int execute(void *arg)
-{
-    const struct execution *e = arg;
-    struct kill_clock clock;
-    struct rng rng = rng_start(kill_seed());
-    kill_clock_start(&clock);
-    while (atomic_load(&scene->at_work) < e->tasks)
-        check(kill_clock_tick(&clock, 20));
-    for (int i = 0; i < e->waits; i++)
-        await_wait(&scene->waiter[i]);
-    kill_pause(&rng, 3000);
-    check(kill(roster_supervisor(), SIGKILL) == 0);
-    kill_clock_start(&clock);
-    while (atomic_load(&scene->returned) < e->waits)
-        check(kill_clock_tick(&clock, 20));
-    atomic_store(&scene->took, clock.counted);
-    return 0;
-}
-
 static void stage_make(bool of_executor)
 {
     const mp_pool_options options = {.initializer = roster_sign};
@@ -366,13 +317,13 @@ static void assert_broken(bool closed)
 
 static void supervisor_dies_below(const struct waiting *w, double *slowest, double *last)
 {
-    struct execution execution = {w->tasks, 1};
     double took;
     scene_begin();
+    struct execution execution = {scene, roster_supervisor, w->tasks, 1};
     struct mp__heap_count before = heap_after_sweep();
     stage_make(w->of_executor);
     w->ask();
-    pid_t executioner = child_fork(execute, &execution);
+    pid_t executioner = child_fork(execution_run, &execution);
     atomic_store(&scene->waiter[0], getpid());
     int rc = w->call();
     atomic_store(&scene->returned, 1);
@@ -428,14 +379,14 @@ static void test_so_do_all_threads_that_wait(void **state)
     static struct wait_of_thread waits[WAITERS] = {
         {call_apply, 0}, {call_get, 1}, {call_map_array, 2}, {call_imap_next, 3}};
     pthread_t thread[WAITERS - 1];
-    struct execution execution = {WORKERS, WAITERS};
     double took;
     scene_begin();
+    struct execution execution = {scene, roster_supervisor, WORKERS, WAITERS};
     struct mp__heap_count before = heap_after_sweep();
     stage_make(false);
     ask_one();
     ask_for_imap();
-    pid_t executioner = child_fork(execute, &execution);
+    pid_t executioner = child_fork(execution_run, &execution);
     for (int i = 1; i < WAITERS; i++)
         assert_int_equal(pthread_create(&thread[i - 1], NULL, wait_in_thread, &waits[i]), 0);
     (void)wait_in_thread(&waits[0]);

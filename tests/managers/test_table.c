@@ -8,9 +8,7 @@
 
 static int put(struct mp__table *table, mp_obj key, mp_obj value)
 {
-    uint64_t hash;
-    int rc = mp__table_hash(&key, &hash);
-    return rc == 0 ? mp__table_put(table, &key, hash, &value) : rc;
+    return mp__table_put(table, &key, &value);
 }
 
 static size_t find(const struct mp__table *table, mp_obj key)

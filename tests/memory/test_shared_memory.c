@@ -7,9 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -432,21 +430,16 @@ static void test_a_block_of_others_is_left_alone(void **state)
 
 /* ---- threads --------------------------------------------------------------------------------- */
 
-static atomic_bool enough;
-
-static void *make_and_end(void *unused)
+static void make_in_a_thread(int thread)
 {
-    (void)unused;
-    while (!atomic_load(&enough)) {
-        mp_shared_memory *block;
-        assert_mp_ok(mp_shared_memory_create(&block, NULL, 4096));
-        *(char *)mp_shared_memory_buf(block) = 1;
-        block_end(block);
-    }
-    return NULL;
+    mp_shared_memory *block;
+    (void)thread;
+    assert_mp_ok(mp_shared_memory_create(&block, NULL, 4096));
+    *(char *)mp_shared_memory_buf(block) = 1;
+    block_end(block);
 }
 
-static int make_one(void *unused)
+static int make_in_a_child(void *unused)
 {
     (void)unused;
     mp_shared_memory *block;
@@ -455,16 +448,9 @@ static int make_one(void *unused)
     return 0;
 }
 
-static int fork_among_threads(void)
+static int make_among_threads(void)
 {
-    pthread_t thread[3];
-    for (int i = 0; i < 3; i++)
-        check(pthread_create(&thread[i], NULL, make_and_end, NULL) == 0);
-    for (int i = 0; i < 100; i++)
-        check(child_wait(child_fork(make_one, NULL)) == 0);
-    atomic_store(&enough, true);
-    for (int i = 0; i < 3; i++)
-        check(pthread_join(thread[i], NULL) == 0);
+    fork_among_threads(make_in_a_thread, make_in_a_child, 100);
     return 0;
 }
 
@@ -475,7 +461,7 @@ static void test_threads_and_their_forked_children_make_blocks_at_once(void **st
         print_message("SKIPPED: the sanitizer's allocator does not survive a fork among threads\n");
         skip();
     }
-    check(tree_run(fork_among_threads) == 0);
+    check(tree_run(make_among_threads) == 0);
     check(strcmp(tree_printed(), "") == 0);
 }
 

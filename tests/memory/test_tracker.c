@@ -490,17 +490,12 @@ static void test_without_descriptors_it_is_an_error_that_passes(void **state)
 
 /* ---- threads --------------------------------------------------------------------------------- */
 
-static atomic_bool enough;
-
-static void *note_and_forget(void *arg)
+static void note_and_forget(int thread)
 {
     char name[64];
-    (void)snprintf(name, sizeof name, "mp_tracker.%ld.thread%d", (long)runner, *(int *)arg);
-    while (!atomic_load(&enough)) {
-        assert_mp_ok(mp__tracker_note(MP__TRACKED_SEGMENT, name));
-        mp__tracker_forget(MP__TRACKED_SEGMENT, name);
-    }
-    return NULL;
+    (void)snprintf(name, sizeof name, "mp_tracker.%ld.thread%d", (long)runner, thread);
+    assert_mp_ok(mp__tracker_note(MP__TRACKED_SEGMENT, name));
+    mp__tracker_forget(MP__TRACKED_SEGMENT, name);
 }
 
 static int note_one(void *unused)
@@ -510,17 +505,9 @@ static int note_one(void *unused)
     return 0;
 }
 
-static int fork_among_threads(void)
+static int note_among_threads(void)
 {
-    static int numbers[3] = {0, 1, 2};
-    pthread_t thread[3];
-    for (int i = 0; i < 3; i++)
-        check(pthread_create(&thread[i], NULL, note_and_forget, &numbers[i]) == 0);
-    for (int i = 0; i < 200; i++)
-        check(child_wait(child_fork(note_one, NULL)) == 0);
-    atomic_store(&enough, true);
-    for (int i = 0; i < 3; i++)
-        check(pthread_join(thread[i], NULL) == 0);
+    fork_among_threads(note_and_forget, note_one, 200);
     return 0;
 }
 
@@ -531,7 +518,7 @@ static void test_a_child_forked_among_noting_threads_can_note(void **state)
         print_message("SKIPPED: the sanitizer's allocator does not survive a fork among threads\n");
         skip();
     }
-    check(tree_run(fork_among_threads) == 0);
+    check(tree_run(note_among_threads) == 0);
     check(strcmp(tree_printed(), "") == 0);
 }
 

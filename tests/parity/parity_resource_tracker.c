@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <mp/shared_memory.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -273,16 +272,11 @@ static void test_resource_tracker_raw_fork_prompt_reap(void **state)
     pipe_close(&go);
 }
 
-static atomic_bool enough;
-
-static void *note_and_forget(void *unused)
+static void note_and_forget(int thread)
 {
-    (void)unused;
-    while (!atomic_load(&enough)) {
-        assert_mp_ok(mp__tracker_note(MP__TRACKED_FILE, "/nothing"));
-        mp__tracker_forget(MP__TRACKED_FILE, "/nothing");
-    }
-    return NULL;
+    (void)thread;
+    assert_mp_ok(mp__tracker_note(MP__TRACKED_FILE, "/nothing"));
+    mp__tracker_forget(MP__TRACKED_FILE, "/nothing");
 }
 
 static int create_in_child(void *unused)
@@ -294,12 +288,7 @@ static int create_in_child(void *unused)
 
 static int fork_while_the_lock_is_held(void)
 {
-    pthread_t thread;
-    check(pthread_create(&thread, NULL, note_and_forget, NULL) == 0);
-    for (int i = 0; i < 200; i++)
-        check(child_wait(child_fork(create_in_child, NULL)) == 0);
-    atomic_store(&enough, true);
-    check(pthread_join(thread, NULL) == 0);
+    fork_among_threads(note_and_forget, create_in_child, 200);
     return 0;
 }
 

@@ -256,7 +256,7 @@ static void check_lines(FILE *file, const char *letters, const long *counts)
         check(next[i] == counts[i]);
 }
 
-static int fork_among_threads(void *arg)
+static int fork_among_printing_threads(void *arg)
 {
     (void)arg;
     pthread_t threads[3];
@@ -288,7 +288,7 @@ static void test_forks_among_printing_threads_neither_hang_nor_double_a_line(voi
     (void)state;
     if (forks > 300)
         support_time_limit(280);
-    child_must_succeed(fork_among_threads, NULL);
+    child_must_succeed(fork_among_printing_threads, NULL);
 }
 
 int main(int argc, char **argv)

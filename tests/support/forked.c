@@ -2,7 +2,9 @@
 #include "support/support.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -35,6 +37,38 @@ void support_child_succeeds(int (*body)(void *arg), void *arg, const char *file,
     int status = child_wait(child_fork(body, arg));
     if (status != 0)
         support_fail(file, line, "the child left with %d", status);
+}
+
+static atomic_bool forked_enough;
+
+struct forked_beside {
+    pthread_t thread;
+    int number;
+    void (*body)(int thread);
+};
+
+static void *beside_forks(void *arg)
+{
+    const struct forked_beside *beside = arg;
+    while (!atomic_load(&forked_enough))
+        beside->body(beside->number);
+    return NULL;
+}
+
+void fork_among_threads(void (*in_threads)(int thread), int (*in_child)(void *unused), int children)
+{
+    struct forked_beside beside[3];
+    atomic_store(&forked_enough, false);
+    for (int i = 0; i < 3; i++) {
+        beside[i].number = i;
+        beside[i].body = in_threads;
+        check(pthread_create(&beside[i].thread, NULL, beside_forks, &beside[i]) == 0);
+    }
+    for (int i = 0; i < children; i++)
+        child_must_succeed(in_child, NULL);
+    atomic_store(&forked_enough, true);
+    for (int i = 0; i < 3; i++)
+        check(pthread_join(beside[i].thread, NULL) == 0);
 }
 
 static char process_state(pid_t pid)

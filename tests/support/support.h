@@ -110,6 +110,11 @@ int child_wait(pid_t pid);
 #define child_must_succeed(body, arg) support_child_succeeds((body), (arg), __FILE__, __LINE__)
 void support_child_succeeds(int (*body)(void *arg), void *arg, const char *file, int line);
 
+/* While three threads, 0 to 2, do the one thing again and again, forks children one after the other
+ * for the other; each must leave with 0. */
+void fork_among_threads(void (*in_threads)(int thread), int (*in_child)(void *unused),
+                        int children);
+
 /* Returns once the process (or thread, by its id) sleeps in the kernel. Have it announce first that
  * the next thing it does is to wait: what it sleeps in is then that wait. False if it has ended. */
 bool child_await_sleep(pid_t pid);

@@ -96,6 +96,29 @@ static void test_what_stands_twice_in_a_literal_counts_once(void **state)
     check_equal(MP_SET(1, 1, 2), MP_SET(1, 2, 2), true);
 }
 
+/* A server and others tell of the same object with other methods and classes. */
+static void test_proxies_are_equal_by_server_and_id(void **state)
+{
+    (void)state;
+    const mp_obj net = MP_TUPLE("127.0.0.1", 5000);
+    mp_obj items[][MP__PROXY_ITEMS] = {
+        {MP("dict"), MP("/tmp/a"), MP("1f"), MP_NONE, MP("m"), MP("DictProxy")},
+        {MP("MyDict"), MP("/tmp/a"), MP("1f"), MP_TUPLE("get"), MP("n"), MP("AutoProxy")},
+        {MP("dict"), MP("/tmp/a"), MP("2f"), MP_NONE, MP("m"), MP("DictProxy")},
+        {MP("dict"), MP("/tmp/b"), MP("1f"), MP_NONE, MP("m"), MP("DictProxy")},
+        {MP("dict"), net, MP("1f"), MP_NONE, MP("m"), MP("DictProxy")},
+        {MP("list"), net, MP("1f"), MP_NONE, MP("m"), MP("ListProxy")}};
+    enum { N = sizeof items / sizeof items[0] };
+    for (int i = 0; i < N; i++)
+        for (int j = 0; j < N; j++) {
+            bool expected = i == j || (i < 2 && j < 2) || (i > 3 && j > 3);
+            mp_obj a = mp__obj_proxy(items[i]), b = mp__obj_proxy(items[j]);
+            check_equal(a, b, expected);
+            check_equal(MP_DICT(MP_TUPLE(a), 1), MP_DICT(MP_TUPLE(b), 1), expected);
+        }
+    check_equal(mp__obj_proxy(items[0]), MP_TUPLE("/tmp/a", "1f"), false);
+}
+
 /* Enough items for an index with slots. */
 static void test_large_sets_and_dicts_are_compared_in_time(void **state)
 {
@@ -292,6 +315,8 @@ int main(void)
                      test_order_in_sets_and_dicts_does_not_matter),
         support_test("equal: what stands twice in a literal counts once",
                      test_what_stands_twice_in_a_literal_counts_once),
+        support_test("equal: proxies are equal by server and id",
+                     test_proxies_are_equal_by_server_and_id),
         support_test("equal: large sets and dicts are compared in time",
                      test_large_sets_and_dicts_are_compared_in_time),
         support_test("equal: nested dicts are compared in time",

@@ -9,6 +9,9 @@
 struct mp__crew *bare_crew_make(uint32_t workers);
 void bare_crew_end(struct mp__crew *crew);
 
+/* Of a board at rest: nobody moves in it. */
+bool board_is_valid(struct mp__board *board);
+
 /* Claims a task for place w and runs its items as a worker does, by the job's own function; false:
    none was queued. */
 bool bare_worker_turn(struct mp__crew *crew, uint32_t w);

@@ -126,7 +126,7 @@ static void test_a_task_is_not_used_again_before_the_head_has_passed_it(void **s
         mp__work_release(work);
     }
     last = bare_work(crew, 7, 1, 1, 0);
-    check(mp__board_is_valid(crew->board));
+    check(board_is_valid(crew->board));
     check(bare_worker_turn(crew, 0));
     check_values(first, 0, 1);
     check(bare_worker_turn(crew, 0));
