@@ -74,7 +74,7 @@ typedef struct mp_obj {
 } mp_obj;
 
 #ifndef __cplusplus
-_Static_assert(offsetof(mp_obj, len) == 8 && offsetof(mp_obj, i) == 16, "the layout is fixed");
+_Static_assert(sizeof(size_t) < 8 || offsetof(mp_obj, i) == 16, "the layout is fixed");
 #endif
 
 MP_BEGIN_DECLS

@@ -9,6 +9,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Without these another thread's exec may inherit a descriptor until it is raised. */
+#if defined(SOCK_CLOEXEC) && !defined(MP_PORTABLE)
+#define MADE_CLOEXEC SOCK_CLOEXEC
+#else
+#define MADE_CLOEXEC 0
+#endif
+#if defined(MSG_CMSG_CLOEXEC) && !defined(MP_PORTABLE)
+#define RECEIVED_CLOEXEC MSG_CMSG_CLOEXEC
+#else
+#define RECEIVED_CLOEXEC 0
+#endif
+
 int mp__fd_raise(int fd, int floor)
 {
     if (fd < 0)
@@ -57,19 +69,35 @@ int mp__pipe_open(int fd[2])
 #if defined(__linux__) && !defined(MP_PORTABLE)
     int rc = pipe2(fd, O_CLOEXEC);
 #else
-    int rc = pipe(fd); /* until it is raised, another thread's exec may inherit it */
+    int rc = pipe(fd);
 #endif
     return rc != 0 ? -errno : mp__fd_raise_pair(fd);
 }
 
+int mp__socket_open(int family)
+{
+    return mp__fd_raise(socket(family, SOCK_STREAM | MADE_CLOEXEC, 0), MP__FD_FLOOR);
+}
+
+static int pair_open(int type, int fd[2])
+{
+    int rc = socketpair(AF_UNIX, type | MADE_CLOEXEC, 0, fd);
+    return rc != 0 ? -errno : mp__fd_raise_pair(fd);
+}
+
+int mp__socket_pair(int fd[2])
+{
+    return pair_open(SOCK_STREAM, fd);
+}
+
 int mp__channel_open(int fd[2])
 {
-#ifdef SOCK_CLOEXEC
-    int rc = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fd);
-#else
-    int rc = socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fd); /* as above */
-#endif
-    return rc != 0 ? -errno : mp__fd_raise_pair(fd);
+    return pair_open(SOCK_SEQPACKET, fd);
+}
+
+ssize_t mp__fd_receive(int fd, struct msghdr *message)
+{
+    return recvmsg(fd, message, RECEIVED_CLOEXEC);
 }
 
 int mp__fd_note(int fd, uint64_t *device, uint64_t *inode)

@@ -89,8 +89,9 @@ size_t mp__address_limit(void)
     unsigned long long cap = 16ull << 30;
     size_t limit = cap < SIZE_MAX / 8 ? (size_t)cap : SIZE_MAX / 8;
     struct rlimit space;
-    if (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY)
-        limit = min_size(limit, (size_t)(space.rlim_cur / 4));
+    if (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY &&
+        space.rlim_cur / 4 < limit)
+        limit = (size_t)(space.rlim_cur / 4);
     if (number_in("/proc/sys/vm/overcommit_memory", "") != 2)
         return limit;
     /* strict accounting ignores MAP_NORESERVE: take a modest share of what may still be promised */

@@ -93,6 +93,18 @@ int mp__fd_accept(int fd, void *from, unsigned *size);
 int mp__fd_raise_pair(int fd[2]);
 /* A pipe whose ends are raised: [0] is read from. */
 int mp__pipe_open(int fd[2]);
+/* Raised too: a stream socket of a family, and a connected pair of this machine's. */
+int mp__socket_open(int family);
+int mp__socket_pair(int fd[2]);
+/* recvmsg: what descriptors come are close-on-exec from the start where the system can. */
+struct msghdr;
+ssize_t mp__fd_receive(int fd, struct msghdr *message);
+/* Whether sockets of this machine may have names that are no files. */
+#ifdef __linux__
+enum { MP__HAS_ABSTRACT_NAMES = 1 };
+#else
+enum { MP__HAS_ABSTRACT_NAMES = 0 };
+#endif
 
 int mp__fd_unblock(int fd); /* sets O_NONBLOCK */
 /* Of a TCP connection, where the system can: what has come is acknowledged now. A sender that

@@ -45,12 +45,9 @@ static int un_parse(struct mp__address *address, const char *name, size_t at)
 
 static int abstract_parse(struct mp__address *address, const char *text)
 {
-#ifdef __linux__
+    if (!MP__HAS_ABSTRACT_NAMES)
+        return no_address(text, "abstract ones are Linux's");
     return un_parse(address, text + 1, 1);
-#else
-    (void)address;
-    return no_address(text, "abstract ones are Linux's");
-#endif
 }
 
 /* The digits at the end. */
@@ -200,7 +197,8 @@ int mp__address_obj_text(const mp_obj *o, char text[MP__ADDRESS_ROOM])
 /* How long the system may sleep in a call that sends; 0: without a limit. */
 static void fd_limit(int fd, int64_t span)
 {
-    struct timeval limit = {.tv_sec = span / MP__SECOND, .tv_usec = span % MP__SECOND / 1000};
+    struct timeval limit = {.tv_sec = (time_t)(span / MP__SECOND),
+                            .tv_usec = (suseconds_t)(span % MP__SECOND / 1000)};
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
 }
 
@@ -286,8 +284,7 @@ static int in_connect(int fd, const struct mp__address *address, mp__moment unti
 
 int mp__address_socket(const struct mp__address *address)
 {
-    int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    return mp__fd_raise(fd, MP__FD_FLOOR);
+    return mp__socket_open(address->any.sa_family);
 }
 
 int mp__address_join(int fd, const struct mp__address *address, mp__moment until)

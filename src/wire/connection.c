@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -90,11 +89,7 @@ int mp_connection_create(mp_connection **out, int fd, bool readable, bool writab
 
 static int ends_open(int fd[2], bool duplex)
 {
-    if (!duplex)
-        return mp__pipe_open(fd);
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) != 0)
-        return -errno;
-    return mp__fd_raise_pair(fd);
+    return duplex ? mp__socket_pair(fd) : mp__pipe_open(fd);
 }
 
 int mp_pipe(mp_connection **a, mp_connection **b, bool duplex)

@@ -9,15 +9,10 @@
 #include "wire/connection.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#ifndef MSG_CMSG_CLOEXEC
-#define MSG_CMSG_CLOEXEC 0
-#endif
 
 #define FDS_MOST 16 /* taken in at once, to be closed if more than one came */
 
@@ -59,12 +54,22 @@ int mp_connection_send_fd(mp_connection *c, int fd)
     return 0;
 }
 
+/* As CMSG_NXTHDR does, which in some libcs is no expression of clean types. */
+static struct cmsghdr *head_after(const struct msghdr *message, struct cmsghdr *head)
+{
+    size_t at = (size_t)((unsigned char *)head - (unsigned char *)message->msg_control);
+    at += CMSG_SPACE(head->cmsg_len - CMSG_LEN(0));
+    if (at + sizeof *head > message->msg_controllen)
+        return NULL;
+    return (void *)((unsigned char *)message->msg_control + at);
+}
+
 /* Adds the descriptors that came to fd[]; gives how many there are now. */
 static size_t fds_collect(struct msghdr *message, int fd[FDS_MOST])
 {
     size_t n = 0;
     for (struct cmsghdr *head = CMSG_FIRSTHDR(message); head != NULL;
-         head = CMSG_NXTHDR(message, head)) {
+         head = head_after(message, head)) {
         if (head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS)
             continue;
         size_t more = (head->cmsg_len - CMSG_LEN(0)) / sizeof(int);
@@ -108,7 +113,7 @@ int mp_connection_recv_fd(mp_connection *c)
                                   .msg_iovlen = 1,
                                   .msg_control = room.bytes,
                                   .msg_controllen = sizeof room.bytes};
-        got = recvmsg(stream.fd, &message, MSG_CMSG_CLOEXEC);
+        got = mp__fd_receive(stream.fd, &message);
         if (got >= 0)
             break;
         rc = mp__stream_retry(stream.fd, POLLIN);

@@ -154,7 +154,7 @@ static int socket_open(struct mp__door *door, int backlog)
 {
     const struct mp__address *address = &door->address;
     int family = address->any.sa_family, on = 1;
-    door->fd = mp__fd_raise(socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0), MP__FD_FLOOR);
+    door->fd = mp__socket_open(family);
     if (door->fd < 0)
         return door->fd;
     if (setsockopt(door->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||

@@ -115,7 +115,7 @@ int mp__reader_pop_mark(struct mp__reader *r, mp_obj **values, size_t *n)
    moving. Only containers that share their items and then grow want more. */
 static int cells_reserve(struct mp__reader *r, size_t n)
 {
-    if (r->cells.used + n > 6 * (size_t)(r->end - r->start) + 64)
+    if (r->cells.used + n > 6 * (uint64_t)(r->end - r->start) + 64)
         return mp__broken("parts that it shares come to too much");
     return mp__pile_reserve(r, &r->cells, n, sizeof(mp_obj));
 }
@@ -195,7 +195,7 @@ int mp__reader_text(struct mp__reader *r, mp_type type, const uint8_t *bytes, si
 int mp__reader_side(struct mp__reader *r, size_t n, char **room)
 {
     /* twice is the most that decoding one line makes of it */
-    if (r->side.used + n > 4 * (size_t)(r->end - r->start) + 64)
+    if (r->side.used + n > 4 * (uint64_t)(r->end - r->start) + 64)
         return mp__broken("its texts decode to too much");
     int rc = mp__pile_reserve(r, &r->side, n + 1, 1);
     *room = (char *)r->side.entries + r->side.used;

@@ -1,5 +1,5 @@
-# Checks each header in INCLUDE_DIR/mp: alone, twice, as C11 by CC and as C++17 by CXX, without
-# a warning and without a -D; and that mp.h leaves none out.
+# Checks each header in INCLUDE_DIR/mp: alone, twice, as C11 and C23 by CC and as C++17 and C++20
+# by CXX, without a warning and without a -D; and that mp.h leaves none out.
 cmake_minimum_required(VERSION 3.21)
 
 file(GLOB headers RELATIVE ${INCLUDE_DIR} ${INCLUDE_DIR}/mp/*.h)
@@ -9,8 +9,8 @@ endif()
 file(STRINGS ${INCLUDE_DIR}/mp/mp.h umbrella REGEX "^#include")
 
 set(warnings -Wall -Wextra -Wpedantic -pedantic-errors -Wshadow -Wconversion -Werror)
-set(c11 ${CC} -std=c11 ${warnings} -Wstrict-prototypes)
-set(cxx17 ${CXX} -std=c++17 ${warnings})
+set(c ${CC} ${warnings} -Wstrict-prototypes)
+set(cxx ${CXX} ${warnings})
 set(complaints "")
 
 function(compile_twice header language extension)
@@ -26,9 +26,11 @@ function(compile_twice header language extension)
 endfunction()
 
 foreach(header IN LISTS headers)
-    compile_twice(${header} C11 c ${c11})
+    compile_twice(${header} C11 c ${c} -std=c11)
+    compile_twice(${header} C23 c ${c} -std=c2x)
     if(CXX)
-        compile_twice(${header} C++17 cpp ${cxx17})
+        compile_twice(${header} C++17 cpp ${cxx} -std=c++17)
+        compile_twice(${header} C++20 cpp ${cxx} -std=c++20)
     endif()
     cmake_path(GET header FILENAME name)
     if(NOT name STREQUAL "mp.h" AND NOT "${umbrella}" MATCHES "[\"</]${name}[\">]")

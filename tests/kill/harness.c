@@ -93,14 +93,14 @@ int kill_count(int usual)
 
 void kill_nap(unsigned microseconds)
 {
-    struct timespec span = {.tv_sec = microseconds / 1000000,
+    struct timespec span = {.tv_sec = (time_t)(microseconds / 1000000),
                             .tv_nsec = (long)(microseconds % 1000000) * 1000};
     (void)nanosleep(&span, NULL);
 }
 
-void kill_pause(struct rng *rng, uint64_t most)
+void kill_pause(struct rng *rng, size_t most)
 {
-    uint64_t span = rng_below(rng, 1 + rng_below(rng, most * 1000 + 1));
+    size_t span = rng_below(rng, 1 + rng_below(rng, most * 1000 + 1));
     if (span > 60000) {
         kill_nap((unsigned)(span / 1000));
         return;
@@ -312,7 +312,7 @@ static enum kill_role wanted_role(const struct harness *h)
 static int victim_in_role(const struct harness *h, enum kill_role role)
 {
     mp__moment end = mp__now() + 300 * MP__MS / 1000;
-    int first = (int)rng_below(&dice, (uint64_t)h->plan->workers);
+    int first = (int)rng_below(&dice, (size_t)h->plan->workers);
     do
         for (int k = 0; k < h->plan->workers; k++) {
             int i = (first + k) % h->plan->workers;
@@ -332,7 +332,7 @@ static int victim_choose(const struct harness *h)
     }
     kill_pause(&dice, 1000);
     if (way == 1 || h->plan->wanted == 0)
-        return (int)rng_below(&dice, (uint64_t)h->plan->workers);
+        return (int)rng_below(&dice, (size_t)h->plan->workers);
     int victim = victim_in_role(h, wanted_role(h));
     kill_pause(&dice, 2);
     return victim;

@@ -106,7 +106,7 @@ void kill_dawdle(struct kill_worker *me, unsigned one_in);
 struct rng *kill_rng(void);
 uint64_t kill_seed(void);
 /* Mostly short, seldom up to `most` microseconds. */
-void kill_pause(struct rng *rng, uint64_t most);
+void kill_pause(struct rng *rng, size_t most);
 void kill_work(struct rng *rng);
 void kill_nap(unsigned microseconds);
 

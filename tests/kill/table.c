@@ -96,13 +96,13 @@ void kill_measure_recovery(const struct kill_lock_calls *calls, int rounds, bool
     if (stage == NULL)
         stage = kill_shared(sizeof *stage);
     stage->calls = calls;
-    double *spans = test_malloc((size_t)rounds * sizeof *spans);
+    double *spans = malloc((size_t)rounds * sizeof *spans);
     for (int i = 0; i < rounds; i++)
         spans[i] = recovery_round(reaped);
     qsort(spans, (size_t)rounds, sizeof *spans, by_size);
     *latency = (struct kill_latency){
         .rounds = rounds, .median = spans[rounds / 2], .worst = spans[rounds - 1]};
-    test_free(spans);
+    free(spans);
 }
 
 /* ---- lines ----------------------------------------------------------------------------------- */

@@ -347,7 +347,7 @@ static void slice_step(struct rng *rng, struct model *model, struct mp__managed 
     size_t places[4 * MOST];
     mp_obj bounds[3];
     for (int i = 0; i < 2; i++)
-        bounds[i] = MP((int64_t)rng_below(rng, (uint64_t)(2 * span)) - span);
+        bounds[i] = MP((int64_t)rng_below(rng, (size_t)(2 * span)) - span);
     bounds[2] = MP((int64_t)rng_below(rng, 9) - 4);
     if (bounds[2].i == 0 || rng_below(rng, 2) == 0)
         bounds[2] = MP(1);

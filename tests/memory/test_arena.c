@@ -146,7 +146,7 @@ static int make_arena(void *arg)
     mp_value *value = new_value(5);
     check(size_asked_for == 0 || mp__arena->size == size_asked_for);
     check(mp__arena->size >= (size_t)1 << 20);
-    check(mp__arena->size <= MP__GRANULES_MAX * MP__GRANULE);
+    check(mp__arena->size / MP__GRANULE <= MP__GRANULES_MAX);
     check(mp__arena->size % MP__GRANULE == 0);
     check(mp__arena->budget <= mp__arena->granules - mp__arena->first);
     check(mp__arena->budget <= mp__memory_limit() / MP__GRANULE);

@@ -180,19 +180,16 @@ static void test_a_stopped_holder_is_alive(void **state)
     check_inherited();
 }
 
-static void *outlive_first_thread(void *arg)
+static void *outlive_first_thread(void *unused)
 {
-    (void)pthread_join(*(pthread_t *)arg, NULL);
     (void)hold_and_wait(NULL);
-    return NULL;
+    return unused;
 }
 
 static int end_first_thread(void *arg)
 {
-    static pthread_t first;
     pthread_t other;
-    first = pthread_self();
-    check(pthread_create(&other, NULL, outlive_first_thread, &first) == 0);
+    check(pthread_create(&other, NULL, outlive_first_thread, NULL) == 0);
     pthread_exit(arg);
 }
 
@@ -201,6 +198,7 @@ static void test_a_holder_whose_first_thread_has_ended_is_alive(void **state)
     (void)state;
     pid_t pid = child_fork(end_first_thread, NULL);
     check(pipe_await(&ready) == 'r');
+    child_await_corpse(pid);
     check_alive();
     check(kill(pid, SIGKILL) == 0);
     check(child_wait(pid) == -SIGKILL);

@@ -48,7 +48,7 @@ static pid_t fork_plainly(void)
 
 static pid_t fork_without_handlers(void)
 {
-#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 34)
+#ifdef HAS_FORK_WITHOUT_HANDLERS
     return _Fork();
 #else
     print_message("SKIPPED: this libc has no _Fork\n");

@@ -44,11 +44,15 @@ static void test_atexit(void **state)
     registered = true;
     pipe_open(&said);
     check(exit_status_of(register_and_return, 0) == 0);
-    check(exit_status_of(register_and_exit, 4) == 4);
+    if (support_has_on_exit())
+        check(exit_status_of(register_and_exit, 4) == 4);
+    else
+        print_message("SKIPPED: exit handlers know no status, where the child calls exit itself\n");
     check(close(said.write_fd) == 0);
     said.write_fd = -1;
     check(pipe_await(&said) == 'C');
-    check(pipe_await(&said) == 'C');
+    if (support_has_on_exit())
+        check(pipe_await(&said) == 'C');
     check(pipe_await(&said) == -1);
     pipe_close(&said);
 }

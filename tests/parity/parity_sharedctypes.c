@@ -40,7 +40,8 @@ static int double_all(void *arg)
 static void check_doubled(const struct things *things)
 {
     check(*things->x == 14);
-    check(*things->y == 2.0 / 3.0);
+    const double third = 1.0 / 3.0; /* rounded, however wide the system reckons */
+    check(*things->y == third * 2);
     check(*things->z == 1LL << 34);
     check(things->foo->x == 6);
     check(things->foo->y == 4.0);

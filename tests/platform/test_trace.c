@@ -106,23 +106,16 @@ static void test_a_stopped_process_runs(void **state)
 
 /* ---- what the system shows as a corpse, though it lives ------------------------------------ */
 
-static struct signal_pipe ready;
-
-static void *outlive_first_thread(void *arg)
+static void *outlive_first_thread(void *unused)
 {
-    pthread_t first = *(pthread_t *)arg;
-    (void)pthread_join(first, NULL);
-    pipe_tell(&ready, 'r');
     (void)await_end(NULL);
-    return NULL;
+    return unused;
 }
 
 static int end_first_thread(void *arg)
 {
-    static pthread_t first;
     pthread_t other;
-    first = pthread_self();
-    check(pthread_create(&other, NULL, outlive_first_thread, &first) == 0);
+    check(pthread_create(&other, NULL, outlive_first_thread, NULL) == 0);
     pthread_exit(arg);
 }
 
@@ -130,13 +123,13 @@ static void test_a_process_whose_first_thread_has_ended_runs(void **state)
 {
     (void)state;
     uint64_t start;
-    pipe_open(&ready);
     pid_t pid = child_fork(end_first_thread, NULL);
-    check(pipe_await(&ready) == 'r');
+    child_await_corpse(pid);
     check_runs(pid, &start);
     end_child(pid);
-    pipe_close(&ready);
 }
+
+static struct signal_pipe ready;
 
 static int take_odd_name(void *arg)
 {

@@ -15,7 +15,7 @@
 
 enum { NOT_HERE = 3, SOME_USER = 54321 };
 
-static void limit(__rlimit_resource_t resource, rlim_t soft)
+static void limit(int resource, rlim_t soft)
 {
     struct rlimit now;
     check(getrlimit(resource, &now) == 0);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,6 +83,21 @@ static char process_state(pid_t pid)
     line[n] = '\0';
     const char *name_end = strrchr(line, ')');
     return name_end && name_end[1] == ' ' ? name_end[2] : 'X';
+}
+
+void child_await_corpse(pid_t pid)
+{
+    while (child_await_sleep(pid))
+        (void)sched_yield();
+}
+
+bool support_has_on_exit(void)
+{
+#ifdef __GLIBC__
+    return true;
+#else
+    return false;
+#endif
 }
 
 bool child_await_sleep(pid_t pid)

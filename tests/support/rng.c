@@ -41,7 +41,7 @@ uint64_t rng_next(struct rng *rng)
     return x * 0x2545f4914f6cdd1dU;
 }
 
-uint64_t rng_below(struct rng *rng, uint64_t bound)
+size_t rng_below(struct rng *rng, size_t bound)
 {
-    return (rng_next(rng) >> 11) % bound;
+    return (size_t)((rng_next(rng) >> 11) % bound);
 }

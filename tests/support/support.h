@@ -118,6 +118,11 @@ void fork_among_threads(void (*in_threads)(int thread), int (*in_child)(void *un
 /* Returns once the process (or thread, by its id) sleeps in the kernel. Have it announce first that
  * the next thing it does is to wait: what it sleeps in is then that wait. False if it has ended. */
 bool child_await_sleep(pid_t pid);
+/* Returns once the process has ended, reaped or not, or its first thread has. */
+void child_await_corpse(pid_t pid);
+
+/* An exit handler can know what exit was given. */
+bool support_has_on_exit(void);
 
 /* A pipe whose ends every child inherits; one byte goes from tell to await. await gives the byte,
  * or -1 at the end of the stream. */
@@ -152,7 +157,7 @@ uint64_t rng_seed(void);
 struct rng rng_start(uint64_t seed);
 uint64_t rng_next(struct rng *rng);
 /* 0 .. bound - 1 */
-uint64_t rng_below(struct rng *rng, uint64_t bound);
+size_t rng_below(struct rng *rng, size_t bound);
 
 /* Monotonic. */
 double clock_seconds(void);

@@ -107,6 +107,8 @@ static void test_python_itself_prints_the_same(void **state)
     }
     struct rng rng = rng_start(rng_seed());
     for (const char *code = typecodes; *code != '\0'; code++) {
+        if (sizeof(long) != 8 && strchr("lL", *code))
+            continue; /* that Python's may be another */
         unsigned char bytes[160];
         char text[2048];
         size_t size = *code == '?'           ? 1
@@ -148,7 +150,8 @@ static void test_no_stream_is_refused_and_a_full_one_told(void **state)
     (void)fclose(full);
     FILE *read_only = fopen("/dev/null", "r");
     check(read_only != NULL);
-    assert_mp_error(mp_array_print(array, read_only), -EBADF);
+    int rc = mp_array_print(array, read_only);
+    check(rc == -EBADF || rc == -EIO); /* not every libc says what is wrong with it */
     (void)fclose(read_only);
     mp_array_destroy(array);
 }

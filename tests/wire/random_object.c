@@ -24,7 +24,7 @@ static void *part_take(struct random_object *random, size_t size)
     return part;
 }
 
-static uint64_t below(struct random_object *random, uint64_t bound)
+static size_t below(struct random_object *random, size_t bound)
 {
     return rng_below(random->rng, bound);
 }

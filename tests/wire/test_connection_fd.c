@@ -18,11 +18,11 @@ static void send_raw(mp_connection *c, const char *bytes, const int *fd, size_t 
     struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1};
     if (count > 0) {
         message.msg_control = room;
-        message.msg_controllen = CMSG_SPACE(count * sizeof(int));
+        message.msg_controllen = (socklen_t)CMSG_SPACE(count * sizeof(int));
         struct cmsghdr *head = CMSG_FIRSTHDR(&message);
         head->cmsg_level = SOL_SOCKET;
         head->cmsg_type = SCM_RIGHTS;
-        head->cmsg_len = CMSG_LEN(count * sizeof(int));
+        head->cmsg_len = (socklen_t)CMSG_LEN(count * sizeof(int));
         memcpy(CMSG_DATA(head), fd, count * sizeof(int));
     }
     check(sendmsg(mp_connection_fileno(c), &message, 0) == (ssize_t)strlen(bytes));

@@ -166,6 +166,8 @@ static void test_every_truncation_of_a_frame_is_an_end_and_no_message(void **sta
     (void)state;
     static const unsigned char frame[] = {0, 0, 0, 6, 'm', 'e', 's', 's', 'a', 'g', 'e'};
     static const unsigned char long_frame[] = {255, 255, 255, 255, 0, 0, 0, 0, 128, 0, 0, 0, 'm'};
+    /* on 32 bits that length is refused as soon as it is known */
+    const size_t told = PTRDIFF_MAX > INT32_MAX ? sizeof long_frame : 11;
     for (int duplex = 0; duplex < 2; duplex++) {
         for (size_t n = 0; n < 10; n++) {
             struct pair pair = open_pair(duplex);
@@ -174,7 +176,7 @@ static void test_every_truncation_of_a_frame_is_an_end_and_no_message(void **sta
             expect_end(pair.a, n > 0);
             mp_connection_destroy(pair.a);
         }
-        for (size_t n = 1; n <= sizeof long_frame; n++) {
+        for (size_t n = 1; n <= told; n++) {
             struct pair pair = open_pair(duplex);
             write_raw(pair.b, long_frame, n);
             mp_connection_destroy(pair.b);

@@ -97,8 +97,9 @@ static void test_a_size_that_is_a_lie_takes_no_memory(void **state)
 {
     (void)state;
     skip_if_memory_cannot_be_limited();
-    static const char *const heads[] = {"\x7f\xff\xff\xff", "\xff\xff\xff\xff\x7f\0\0\0\0\0\0\0"};
-    for (size_t i = 0; i < 2; i++) {
+    static const char *const heads[] = {"\x7f\xff\xff\xfe", "\xff\xff\xff\xff\x7f\0\0\0\0\0\0\0"};
+    const size_t told = PTRDIFF_MAX > INT32_MAX ? 2 : 1; /* on 32 bits the other is refused */
+    for (size_t i = 0; i < told; i++) {
         struct pair pair = open_pair(true);
         write_raw(pair.b, heads[i], i == 0 ? 4 : 12);
         write_raw(pair.b, "a few bytes", 11);
@@ -234,7 +235,7 @@ static int expected_next(struct reading *r, bool *inside)
         return MP_EOVERFLOW;
     if (r->value > r->bytes->n - r->at)
         return MP_EEOF;
-    r->at += r->value;
+    r->at += (size_t)r->value;
     return 0;
 }
 

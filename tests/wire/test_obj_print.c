@@ -25,7 +25,7 @@ static void test_scalars_print_as_in_python(void **state)
 {
     (void)state;
     check_repr(MP_LIST(MP_NONE, MP_TRUE, MP_FALSE, 0, -1), "[None, True, False, 0, -1]");
-    check_repr(MP_LIST(1.0, 1e16, 1e-5, 0.1 + 0.2, -0.0),
+    check_repr(MP_LIST(1.0, 1e16, 1e-5, 0.30000000000000004, -0.0),
                "[1.0, 1e+16, 1e-05, 0.30000000000000004, -0.0]");
     check_repr(MP_LIST((double)NAN, (double)INFINITY, -(double)INFINITY), "[nan, inf, -inf]");
     check_repr(MP_BYTES("it's \"\n\x80", 8), "b'it\\'s \"\\n\\x80'");
