@@ -16,7 +16,7 @@
 
 #define KEY "abracadabra"
 
-enum { HOSTILE = 256, HONEST = 40, RSS_MOST_MIB = 16, PATIENCE = 60 };
+enum { HOSTILE = 256, HONEST = 40, RSS_MOST_MIB = 16, PATIENCE = 60, CALLS = 5 };
 
 enum kind { SILENT, BYTE_WISE, HUGE_LENGTHS, GARBAGE, RESETS, WRONG_KEYS, KINDS };
 
@@ -182,15 +182,30 @@ static int listen_to_all(void *arg)
 
 /* ---- the honest ------------------------------------------------------------------------------- */
 
-/* Gives the milliseconds that it took to be connected. */
-static double be_served(const char *text)
+/* How often the honest called once more: who gets no CPU for 20 ms may have to make room. */
+static int calls_again;
+
+static mp_connection *call_in(void)
 {
     mp_client_options options = {.authkey = KEY, .authkey_len = strlen(KEY)};
     mp_connection *connection;
+    int rc;
+    for (int calls = 1;
+         (rc = mp_client(&connection, address_text, &options, PATIENCE)) == MP_EEOF &&
+         calls < CALLS;
+         calls++)
+        calls_again++;
+    assert_mp_result(rc, 0);
+    return connection;
+}
+
+/* Gives the milliseconds that it took to be connected. */
+static double be_served(const char *text)
+{
     char got[16];
     size_t n;
     double start = clock_seconds();
-    assert_mp_result(mp_client(&connection, address_text, &options, PATIENCE), 0);
+    mp_connection *connection = call_in();
     double time = clock_seconds() - start;
     assert_mp_result(mp_connection_send_bytes(connection, text, strlen(text)), 0);
     assert_mp_result(mp_connection_recv_bytes_into(connection, got, sizeof got, &n), 0);
@@ -223,6 +238,7 @@ static void serve_among_the_hostile(const char *where, const char *family)
     mp_listener_options options = {
         .authkey = KEY, .authkey_len = strlen(KEY), .backlog = 2 * HOSTILE};
     memset(board, 0, sizeof *board);
+    calls_again = 0;
     assert_mp_result(mp_listener_create(&listener, where, &options), 0);
     strcpy(address_text, mp_listener_address(listener));
     assert_mp_result(mp__address_parse(&address, address_text), 0);
@@ -239,8 +255,8 @@ static void serve_among_the_hostile(const char *where, const char *family)
 
     qsort(times, HONEST, sizeof *times, compare_times);
     printf("%s: %d honest of %d served among %d hostile: median %.2f ms, most %.2f ms; "
-           "listener %.1f MiB resident\n",
-           family, HONEST, HONEST, HOSTILE, times[HONEST / 2], times[HONEST - 1],
+           "%d calls repeated; listener %.1f MiB resident\n",
+           family, HONEST, HONEST, HOSTILE, times[HONEST / 2], times[HONEST - 1], calls_again,
            (double)board->rss_kib / 1024);
     printf("  visits: %d silent, %d byte by byte, %d huge lengths, %d garbage, %d resets, "
            "%d wrong keys\n",
