@@ -392,8 +392,8 @@ MP_API int mp_deliver_challenge(mp_connection *connection, const void *authkey, 
  * A descriptor and a connection are ready when there is something to read, or the end; a listener
  * when accept has something to do; a process when it has ended; a queue when it is not empty. Each
  * item is marked; none is changed otherwise. Without items the timeout is waited out. Over
- * descriptors, connections, listeners and processes this is one poll; a queue among them is noticed
- * within 10 ms.
+ * descriptors, connections, listeners and processes this is one poll; a queue among them, and on a
+ * system without pidfd a process, is noticed within 10 ms.
  * Returns how many are ready, 0 after the timeout; MP_EINVAL (ValueError) for an item twice
  * (KeyError), a negative descriptor and an unknown kind; MP_ECLOSED (OSError) for a closed
  * connection; MP_ESTATE for a process not started here; -EBADF; -ENOMEM. No item is marked then.

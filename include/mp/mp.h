@@ -60,11 +60,11 @@
  * that calls exit() by itself runs the parent's too: let the target return instead.
  *
  * NOT LIKE PYTHON. The start method is fork. A timeout is a number, MP_FOREVER stands for None,
- * and a timed-out wait is MP_ETIMEOUT, not False. A Lock whose holder ended is not locked for
- * ever. notify does not wait for the woken, Event.wait does not miss a set that is cleared at
- * once, Barrier(0) is refused, wide characters ('u') are no typecode. There are no ThreadPool,
- * no dummy, no contexts as objects and no reducers. As in Python, `value += 1` alone is no atomic
- * step: hold the value's lock.
+ * and a call that ran out of time to take or give something answers a code, mostly MP_ETIMEOUT,
+ * not False. A Lock whose holder ended is not locked for ever. notify does not wait for the woken,
+ * Event.wait does not miss a set that is cleared at once, Barrier(0) is refused, wide characters
+ * ('u') are no typecode. There are no ThreadPool, no dummy, no contexts as objects and no
+ * reducers. As in Python, `value += 1` alone is no atomic step: hold the value's lock.
  *
  * C++17 may include every header; the guards need gcc or clang.
  */

@@ -202,7 +202,8 @@ MP_API bool mp_process_daemon(const mp_process *process);
  * A daemonic child is terminated when its parent exits, ends at once when its parent is killed,
  * and may start no children. On Linux one that executes another program is ended (by SIGRTMAX)
  * already when the thread that started it ends; and one that changes its user or group, or
- * executes a program that does, loses the bond and may outlive a parent that is killed.
+ * executes a program that does, or blocks SIGRTMAX, loses the bond and may outlive a parent that
+ * is killed. So may, in the portable form, one that executes another program.
  * Returns 0; MP_ESTATE (AssertionError) after start.
  */
 MP_API int mp_process_set_daemon(mp_process *process, bool daemonic);
@@ -211,7 +212,8 @@ MP_API int mp_process_set_daemon(mp_process *process, bool daemonic);
  * Give a descriptor that becomes readable when the child has ended, for poll or select.
  * Python: Process.sentinel
  * Does not wait. It is the object's: never read or close it; close and destroy do. On a system
- * without pidfd it is readable too once the child executes another program; mp_wait is not misled.
+ * without pidfd it is readable too once the child executes another program, and only later if the
+ * program forked by itself while the child ran; mp_wait is not misled.
  * Returns the descriptor; MP_ESTATE (ValueError) before start and by a process that did not start
  * the child; -EMFILE, -ENFILE (OSError); -ENOSYS on Linux before 5.3; -EBADF on a system without
  * pidfd if the program has closed it.

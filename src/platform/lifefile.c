@@ -20,21 +20,27 @@ int mp__lifefile_keep(struct mp__lifefile *file, int fd)
 
 /* POSIX has no file without a name, and a death between open and unlink leaves it. Nobody opens one
    by its name, so whoever comes next may remove it: all of a user's programs take the same name,
-   and at most one empty file stays. */
+   and at most one empty file stays. Where the name is another's, one of mkstemp's has to do. */
 static int temporary_in(const char *dir)
 {
-    char path[512];
+    char path[512], other[520];
     if (dir == NULL ||
         snprintf(path, sizeof path, "%s/mp.life.%ju", dir, (uintmax_t)getuid()) >= (int)sizeof path)
         return -1;
     int fd = -1;
     errno = EEXIST;
-    for (int tries = 0; fd < 0 && errno == EEXIST && tries < 1000; tries++) {
+    for (int tries = 0; fd < 0 && errno == EEXIST && tries < 3; tries++) {
         unlink(path);
         fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     }
-    if (fd >= 0)
+    if (fd >= 0) {
         unlink(path);
+    } else if (errno == EEXIST) {
+        snprintf(other, sizeof other, "%s.XXXXXX", path);
+        fd = mkstemp(other);
+        if (fd >= 0)
+            unlink(other);
+    }
     return fd;
 }
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -256,6 +257,22 @@ static void test_the_next_removes_the_name_that_a_death_left(void **state)
     check(close(next.fd) == 0 && unsetenv("TMPDIR") == 0 && rmdir(dir) == 0);
 }
 
+static void test_a_name_that_cannot_be_removed_is_in_nobodys_way(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/libmp-test-XXXXXX", path[64];
+    check(mkdtemp(dir) != NULL && setenv("TMPDIR", dir, 1) == 0);
+    (void)snprintf(path, sizeof path, "%s/mp.life.%ld", dir, (long)getuid());
+    check(mkdir(path, 0700) == 0);
+    struct mp__lifefile next;
+    struct stat status, of_dir;
+    assert_mp_result(mp__lifefile_open_temporary(&next), 0);
+    check(mp__lifefile_is_ours(&next) && fstat(next.fd, &status) == 0 && stat(dir, &of_dir) == 0);
+    check(status.st_dev == of_dir.st_dev && status.st_nlink == 0);
+    check(close(next.fd) == 0 && unsetenv("TMPDIR") == 0);
+    check(rmdir(path) == 0 && rmdir(dir) == 0);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -279,6 +296,8 @@ int main(void)
         life_test("life file: two files are two", test_two_files_are_two),
         life_test("life file: the next removes the name that a death left",
                   test_the_next_removes_the_name_that_a_death_left),
+        life_test("life file: a name that cannot be removed is in nobody's way",
+                  test_a_name_that_cannot_be_removed_is_in_nobodys_way),
         life_test("life file: few descriptors are enough", test_few_descriptors_are_enough),
         life_test("life file: no descriptor left is told", test_no_descriptor_left_is_told),
     };
