@@ -15,13 +15,15 @@
 
 enum { NOT_HERE = 3, SOME_USER = 54321 };
 
-static void limit(int resource, rlim_t soft)
-{
-    struct rlimit now;
-    check(getrlimit(resource, &now) == 0);
-    now.rlim_cur = soft < now.rlim_max ? soft : now.rlim_max;
-    check(setrlimit(resource, &now) == 0);
-}
+/* A macro: the type of a resource is an enum in glibc, and an int in other libcs. */
+#define limit(resource, soft)                                         \
+    do {                                                              \
+        struct rlimit now;                                            \
+        const rlim_t wanted = (soft);                                 \
+        check(getrlimit(resource, &now) == 0);                        \
+        now.rlim_cur = wanted < now.rlim_max ? wanted : now.rlim_max; \
+        check(setrlimit(resource, &now) == 0);                        \
+    } while (0)
 
 static void check_as_before_its_start(mp_process *p)
 {
