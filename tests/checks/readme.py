@@ -1,4 +1,4 @@
-"""Checks a README against the tree: links, paths, names, and the table from Python to C.
+"""Checks a README against the tree: links, paths, names, options, and the table from Python to C.
 
 Usage: readme.py <readme> <tree> <folder of the headers>
 
@@ -56,6 +56,18 @@ def check_names(text, headers):
             yield f"no header declares {name}"
 
 
+def check_options(text, folder):
+    """Those for everybody: what only a file of settings sets is not asked for."""
+    for place in ("", "tests", "tests/fuzz"):
+        with open(os.path.join(folder, place, "CMakeLists.txt")) as file:
+            cmake = file.read()
+        options = re.findall(r"^option\((LIBMP_\w+)", cmake, re.M)
+        options += re.findall(r"^set\((LIBMP_\w+) [^)]*? CACHE ", cmake, re.M)
+        for option in options:
+            if f"`{option}`" not in text:
+                yield f"no word of the option {option}"
+
+
 def offered(module_name):
     """What it exports by name; multiprocessing.x.y is known as x.y."""
     module = importlib.import_module(module_name)
@@ -86,7 +98,7 @@ def main(readme, tree, headers):
     with open(readme) as file:
         text = file.read()
     complaints = [*check_links(text, tree), *check_paths(text, tree), *check_names(text, headers)]
-    complaints += check_table(text)
+    complaints += [*check_options(text, tree), *check_table(text)]
     for complaint in complaints:
         print(f"{os.path.basename(readme)}: {complaint}", file=sys.stderr)
     return 1 if complaints else 0
