@@ -59,10 +59,24 @@ static void let_go(void)
     (void)mp_barrier_abort(barrier);
 }
 
+static void meetings_run(const char *name, const struct kill_plan *plan, struct kill_result *result)
+{
+    meetings = kill_shared(sizeof *meetings);
+    assert_mp_ok(mp_lock_create(&repair));
+    assert_mp_ok(mp_barrier_create(&barrier, PARTIES, action, NULL, MP_FOREVER));
+    kill_run(plan, result);
+    for (int i = 0; i < PARTIES; i++)
+        result->wrong += atomic_load(&meetings->given[i]) > atomic_load(&meetings->held);
+    kill_print(name, result);
+    kill_assert_clean(plan, result);
+    mp_barrier_destroy(barrier);
+    mp_lock_destroy(repair);
+}
+
 static void meetings_test(const char *name, int workers)
 {
     kill_prepare();
-    struct kill_result result;
+    struct kill_result result = {.recovered = 0};
     const struct kill_plan plan = {
         .workers = workers,
         .kills = kill_count(300),
@@ -72,17 +86,9 @@ static void meetings_test(const char *name, int workers)
         .replace_within = 20000,
         .wanted = 1 << WAITER | 1 << WOKEN | 1 << HOLDER | 1 << WAKER,
     };
-    meetings = kill_shared(sizeof *meetings);
-    assert_mp_ok(mp_lock_create(&repair));
-    assert_mp_ok(mp_barrier_create(&barrier, PARTIES, action, NULL, MP_FOREVER));
-    kill_run(&plan, &result);
-    for (int i = 0; i < PARTIES; i++)
-        result.wrong += atomic_load(&meetings->given[i]) > atomic_load(&meetings->held);
-    kill_print(name, &result);
-    kill_assert_clean(&plan, &result);
+    for (int runs = 0; result.recovered == 0 && runs < 5; runs++) /* a holder's death is chance */
+        meetings_run(name, &plan, &result);
     assert_true(result.recovered > 0 || plan.kills < 300); /* of few none may have held */
-    mp_barrier_destroy(barrier);
-    mp_lock_destroy(repair);
 }
 
 static void test_meetings_go_on_after_deaths(void **state)
