@@ -16,11 +16,7 @@ set(words "__linux.*" "_GNU_SOURCE" "_DEFAULT_SOURCE" "MP_PORTABLE" "epoll_.*" "
 list(JOIN headers "|" headers)
 list(JOIN words "|" words)
 
-set(complaints "")
-function(complain)
-    string(CONCAT text ${ARGN})
-    set(complaints "${complaints}\n  ${text}" PARENT_SCOPE)
-endfunction()
+include(${CMAKE_CURRENT_LIST_DIR}/complaints.cmake)
 
 # Without comments; brackets would disturb the lists.
 function(read_code out file)
@@ -82,9 +78,7 @@ foreach(stem IN LISTS twins)
     endforeach()
 endforeach()
 
-if(complaints)
-    message(FATAL_ERROR "${complaints}")
-endif()
+complaints_tell()
 list(LENGTH files count)
 list(LENGTH twins pairs)
 message(STATUS "${count} files outside platform/ are portable; ${pairs} pairs in it offer the same")
