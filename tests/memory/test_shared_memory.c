@@ -110,6 +110,7 @@ static void test_names_that_are_none_are_refused(void **state)
     char longest[256];
     mp_shared_memory *block;
     memset(longest, 'x', sizeof longest - 1);
+    memcpy(longest, name, strlen(name)); /* nobody else's */
     longest[255] = '\0';
     refuse_name("");
     refuse_name("a/b");

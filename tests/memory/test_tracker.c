@@ -339,7 +339,7 @@ static int look_at_the_tracker(void)
     check(mp__self_word(&word) == 0); /* with an arena, and the descriptor of signs of life */
     note(1);
     pid_t tracker = tree_tracker();
-    double end = clock_seconds() + 5;
+    double end = clock_seconds() + 20;
     while (count_descriptors_of(tracker) != 4) /* it closes the others at its start */
         check(clock_seconds() < end);
     (void)snprintf(path, sizeof path, "/proc/%ld/cwd", (long)tracker);

@@ -12,7 +12,6 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 static char printed[4096];
@@ -103,12 +102,10 @@ pid_t tree_tracker(void)
 
 void tree_kill_tracker(void)
 {
-    const struct timespec moment = {.tv_nsec = 200000};
     pid_t pid = tree_tracker();
     check(pid > 0);
     check(kill(pid, SIGKILL) == 0);
-    while (tree_tracker() == pid)
-        (void)nanosleep(&moment, NULL);
+    child_await_corpse(pid); /* by then its end of the channel is closed, too */
 }
 
 bool segment_exists(const char *name)
