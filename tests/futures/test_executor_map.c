@@ -82,7 +82,7 @@ static void test_an_item_that_takes_too_long_is_ended(void **state)
     mp_obj results;
     struct door *door = new_door();
     mp_executor *executor = new_executor(2);
-    const mp_map_options options = {.status = status, .chunksize = 4, .task_timeout = 1.0};
+    const mp_map_options options = {.status = status, .chunksize = 4, .task_timeout = 3.0};
     mp_obj items = MP_LIST(MP_NONE, MP_NONE, address(door), MP_NONE);
     assert_mp_error(
         mp_executor_map(executor, answer_or_wait, items, &results, &options, MP_FOREVER),

@@ -9,6 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
+/* A deadline: TIMEOUT is longer than an honest item, or a death, takes where the machine stands still
+ * for a moment. */
+enum { TIMEOUT = 3 };
+
 enum { COUNT = 1000, FAILS = 3, DIES = 500, SLEEPS = 501, LAST = 999 };
 
 /* How often each item ran; older than the pools. */
@@ -170,11 +174,12 @@ static void test_items_that_end_their_worker(void **state)
     } ways[] = {{0, 0}, {1, 0}, {COUNT, 0}, {100, 2}};
     static struct arrays a;
     int always = 1000;
+    support_time_limit(100);
     for (size_t w = 0; w < sizeof ways / sizeof *ways; w++) {
         new_runs();
         mp_pool *pool = new_pool(2);
         const mp_map_options options = {.chunksize = ways[w].chunksize,
-                                        .task_timeout = 1,
+                                        .task_timeout = TIMEOUT,
                                         .retries = ways[w].retries,
                                         .context = &always,
                                         .context_size = sizeof always};
@@ -195,7 +200,7 @@ static void test_items_that_are_run_again(void **state)
     new_runs();
     mp_pool *pool = new_pool(2);
     const mp_map_options options = {
-        .task_timeout = 1, .retries = 2, .context = &twice, .context_size = sizeof twice};
+        .task_timeout = TIMEOUT, .retries = 2, .context = &twice, .context_size = sizeof twice};
     fill(&a);
     assert_mp_result(run(pool, die_or_sleep, &a, options), 0);
     for (int i = 0; i < COUNT; i++) {
@@ -277,7 +282,7 @@ static void test_ways_to_end(void **state)
     mp_pool *pool = new_pool(2);
     int status[6];
     static const int codes[6] = {MP_EDIED, MP_EDIED, MP_EDIED, MP_EDEADLINE, MP_EDEADLINE, 0};
-    const mp_map_options options = {.chunksize = 1, .task_timeout = 1, .status = status};
+    const mp_map_options options = {.chunksize = 1, .task_timeout = TIMEOUT, .status = status};
     assert_mp_error(mp_pool_map(pool, end_somehow, MP_LIST(0, 1, 2, 3, 4, 5), NULL, &options),
                     MP_EDIED);
     for (int i = 0; i < 6; i++)
