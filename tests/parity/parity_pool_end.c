@@ -235,7 +235,7 @@ static void test_close(void **state)
     assert_mp_error(mp_pool_join(pool, MP_FOREVER), MP_ESTATE);
     assert_mp_error(mp_pool_join(pool, MP_NOWAIT), MP_ESTATE);
     for (int i = 0; i < TASKS; i++)
-        assert_mp_result(mp_pool_apply_async(pool, sqr, MP_TUPLE(i, 0.02), &results[i], NULL), 0);
+        assert_mp_result(mp_pool_apply_async(pool, sqr_once_told, MP(i), &results[i], NULL), 0);
     assert_mp_result(mp_pool_close(pool), 0);
     nothing_can_be_handed_in(pool);
     assert_mp_error(mp_pool_join(pool, 0.01), MP_ETIMEOUT);
