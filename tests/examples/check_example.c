@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define DEADLINE_SECONDS 50
+#define LATE_TRIES 3
 
 static volatile sig_atomic_t deadline_passed;
 static volatile pid_t deadline_group;
@@ -208,7 +209,8 @@ static bool is_skip(const struct example *example, const struct output *output)
            WEXITSTATUS(output->status) == EXIT_SKIPPED;
 }
 
-/* Runs the program once with the row's arguments, and judges the run. */
+/* Runs the program once with the row's arguments, again where it only took too long, and judges the
+   run. */
 static bool run_check(const struct example *example, char *program, int run,
                       const struct place *place)
 {
@@ -217,21 +219,24 @@ static bool run_check(const struct example *example, char *program, int run,
     char *argv[ARGUMENTS_MAX + 2] = {program};
     struct verdict verdict;
     const char *fault = NULL;
+    int tries = 0;
 
     for (size_t i = 0; example->arguments[i] != NULL; i++) {
         argument_render(example->arguments[i], place, arguments[i], sizeof arguments[i]);
         argv[i + 1] = arguments[i];
     }
-    if (!program_run(argv, DEADLINE_SECONDS, &output)) {
-        printf("%s cannot be started: %s\n", program, strerror(errno));
-        return false;
-    }
-    if (is_skip(example, &output)) {
-        (void)fputs(output.noise, stdout);
-        exit(EXIT_SKIPPED);
-    }
-    output.place = *place;
-    verdict = judge(example, &output);
+    do {
+        if (!program_run(argv, DEADLINE_SECONDS, &output)) {
+            printf("%s cannot be started: %s\n", program, strerror(errno));
+            return false;
+        }
+        if (is_skip(example, &output)) {
+            (void)fputs(output.noise, stdout);
+            exit(EXIT_SKIPPED);
+        }
+        output.place = *place;
+        verdict = judge(example, &output);
+    } while (verdict.is_late && ++tries < LATE_TRIES);
     if (verdict.accepted && example->scene && example->scene->inspect) {
         fault = example->scene->inspect();
     }

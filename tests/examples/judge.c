@@ -256,7 +256,10 @@ static struct verdict time_judge(const struct example *example, const struct out
         return refuse("took %.3f s, less than %.3f", output->seconds, example->min_seconds);
     }
     if (example->max_seconds > 0 && output->seconds > example->max_seconds) {
-        return refuse("took %.3f s, more than %.3f", output->seconds, example->max_seconds);
+        struct verdict verdict =
+            refuse("took %.3f s, more than %.3f", output->seconds, example->max_seconds);
+        verdict.is_late = true;
+        return verdict;
     }
     /* A late reader only ever adds to a stamp, so a loaded machine cannot make this fail. */
     for (size_t i = 0; example->at_once > 0 && i < output->lines; i++) {

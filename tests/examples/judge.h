@@ -89,6 +89,7 @@ struct example {
 
 struct verdict {
     bool accepted;
+    bool is_late; /* refused for its time alone, which the machine may have taken */
     char why[256];
 };
 
