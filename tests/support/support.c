@@ -89,6 +89,7 @@ void support_time_limit(unsigned seconds)
 {
     const char *text = getenv("LIBMP_TEST_TIME_LIMIT");
     unsigned long asked = text ? strtoul(text, NULL, 10) : 0;
+    seconds *= TIME_FACTOR;
     (void)alarm(asked > seconds ? (unsigned)asked : seconds);
 }
 
