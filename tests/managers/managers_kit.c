@@ -193,6 +193,13 @@ pid_t server_pid(mp_manager *m)
     return mp_process_pid(process);
 }
 
+const char *abstract_address(void)
+{
+    static char text[48];
+    (void)snprintf(text, sizeof text, "@libmp test of managers %ld", (long)getpid());
+    return text;
+}
+
 /* Below those that systems give to who asks for any: it stays free. */
 const char *free_port(void)
 {

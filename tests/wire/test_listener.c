@@ -364,11 +364,12 @@ static void answer_challenge(int fd)
     check(write(fd, answer, sizeof answer) == sizeof answer);
 }
 
-static void test_who_has_proven_the_key_makes_room_for_nobody(void **state)
+/* False: it took so long that the known one's time may have passed. */
+static bool known_stays_among_many(void)
 {
-    (void)state;
     enum { MANY = 40 };
     mp_listener *listener = open_listener(NULL, KEY);
+    double start = clock_seconds();
     int fds[MANY], known = open_stranger(listener);
     let_in(listener, known);
     answer_challenge(known);
@@ -378,16 +379,29 @@ static void test_who_has_proven_the_key_makes_room_for_nobody(void **state)
         fds[i] = open_stranger(listener);
         let_in(listener, fds[i]);
     }
-    check(has_ended(fds[0]) && !has_ended(known));
-    check(write(known, "\0\0\0\x1f#CHALLENGE#is-twenty-bytes-long", 35) == 35);
-    let_in(listener, known);
-    check(recv(known, (char[64]){0}, 64, 0) == 4 + 16);
-    check(write(known, "\0\0\0\x09#WELCOME#", 13) == 13);
-    mp_connection_destroy(accept_from(listener));
+    bool in_time = clock_seconds() - start < 3;
+    if (in_time) {
+        check(has_ended(fds[0]) && !has_ended(known));
+        check(write(known, "\0\0\0\x1f#CHALLENGE#is-twenty-bytes-long", 35) == 35);
+        let_in(listener, known);
+        check(recv(known, (char[64]){0}, 64, 0) == 4 + 16);
+        check(write(known, "\0\0\0\x09#WELCOME#", 13) == 13);
+        mp_connection_destroy(accept_from(listener));
+    }
     close(known);
     for (int i = 0; i < MANY; i++)
         close(fds[i]);
     mp_listener_destroy(listener);
+    return in_time;
+}
+
+static void test_who_has_proven_the_key_makes_room_for_nobody(void **state)
+{
+    (void)state;
+    bool in_time = false;
+    for (int i = 0; i < 5 && !in_time; i++)
+        in_time = known_stays_among_many();
+    check(in_time);
 }
 
 /* ---- several calls, several processes --------------------------------------------------------- */
