@@ -466,8 +466,8 @@ static uint16_t own_port(int fd)
     return here.sin_port;
 }
 
-/* A connection's own port may be the one it is to go to. Linux takes every second port for them, and
- * the others for doors: one that a connection had is met again soon, and no door of another program. */
+/* A connection's own port may be the one it is to go to. Linux takes every second port for them,
+ * and the others for doors: one that a connection had is met again soon, and is nobody's door. */
 static void test_a_connection_does_not_find_itself(void **state)
 {
     (void)state;
