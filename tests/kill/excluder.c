@@ -8,6 +8,7 @@ static const struct excluder *x;
 static void turn(struct kill_worker *me)
 {
     kill_section(me, x->calls.take());
+    kill_set_role(me, WAKER); /* so that who dies as a holder surely had it */
     kill_released(me, x->calls.give());
     kill_work(&me->rng);
 }

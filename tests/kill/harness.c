@@ -15,6 +15,9 @@
 
 enum { LOOK_EVERY = 16, STALL_PAUSES_KILLS_MS = 50 };
 
+/* Seconds without a turn after which the plan is asked whose fault it is. */
+static const double stall_suspicious = 0.5;
+
 struct kill_board *kill_board;
 
 /* A process at work: a plain child, or a process of the library. */
@@ -288,7 +291,7 @@ static bool progress_seen(struct harness *h)
 static bool progress_await(struct harness *h)
 {
     while (!progress_seen(h)) {
-        if (h->stall.counted > 0.1 && h->plan->stalled != NULL && h->plan->stalled())
+        if (h->stall.counted > stall_suspicious && h->plan->stalled != NULL && h->plan->stalled())
             h->stall.counted = 0;
         if (h->stall.counted > KILL_HANG_SECONDS)
             return false;

@@ -20,7 +20,7 @@
 
 #include <stdatomic.h>
 
-enum { KILL_WORKERS_MAX = 16, KILL_HANG_SECONDS = 3 };
+enum { KILL_WORKERS_MAX = 16, KILL_HANG_SECONDS = 10 };
 
 /* What a worker is doing. */
 enum kill_role { BYSTANDER, STARTER, WAITER, WOKEN, HOLDER, WAKER, KILL_ROLES };
@@ -68,7 +68,7 @@ struct kill_result {
     uint64_t seed;
 };
 
-/* Makes the board, empty, and a new random sequence; once per test. */
+/* Makes the board, empty, and a new random sequence; once per test, and before each further run. */
 void kill_prepare(void);
 /* The caller goes on in a child; the first process stands in for an init that may be slow: it reaps at
    once what is orphaned below it, and leaves with the child's result. Before all else in main. */

@@ -61,6 +61,7 @@ static void let_go(void)
 
 static void meetings_run(const char *name, const struct kill_plan *plan, struct kill_result *result)
 {
+    kill_prepare();
     meetings = kill_shared(sizeof *meetings);
     assert_mp_ok(mp_lock_create(&repair));
     assert_mp_ok(mp_barrier_create(&barrier, PARTIES, action, NULL, MP_FOREVER));
@@ -75,7 +76,6 @@ static void meetings_run(const char *name, const struct kill_plan *plan, struct 
 
 static void meetings_test(const char *name, int workers)
 {
-    kill_prepare();
     struct kill_result result = {.recovered = 0};
     const struct kill_plan plan = {
         .workers = workers,
@@ -86,9 +86,10 @@ static void meetings_test(const char *name, int workers)
         .replace_within = 20000,
         .wanted = 1 << WAITER | 1 << WOKEN | 1 << HOLDER | 1 << WAKER,
     };
-    for (int runs = 0; result.recovered == 0 && runs < 5; runs++) /* a holder's death is chance */
+    const int runs_most = plan.kills < 300 ? 1 : 30; /* to break one is chance, and rare */
+    for (int runs = 0; result.recovered == 0 && runs < runs_most; runs++)
         meetings_run(name, &plan, &result);
-    assert_true(result.recovered > 0 || plan.kills < 300); /* of few none may have held */
+    assert_true(result.recovered > 0 || plan.kills < 300);
 }
 
 static void test_meetings_go_on_after_deaths(void **state)
@@ -162,14 +163,14 @@ static int come_late(void *arg)
 {
     (void)arg;
     mp__step_hook = stop_on_the_way;
-    check(mp_barrier_wait(barrier, 5) == MP_EBROKEN);
+    check(mp_barrier_wait(barrier, MP_FOREVER) == MP_EBROKEN);
     return 0;
 }
 
 static int come_in_time(void *arg)
 {
     (void)arg;
-    check(mp_barrier_wait(barrier, 5) >= 0);
+    check(mp_barrier_wait(barrier, MP_FOREVER) >= 0);
     return 0;
 }
 

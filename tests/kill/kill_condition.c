@@ -139,7 +139,7 @@ static bool is_settled(bool victim_returned)
     struct mp__object *object = (struct mp__object *)(void *)condition;
     if (!victim_returned && (atomic_load(notified) == 0 || atomic_load(&object->word) != 0))
         return false;
-    assert_true(mp_condition_acquire(condition, 5) >= 0);
+    assert_true(mp_condition_acquire(condition, MP_FOREVER) >= 0);
     notify_one();
     return true;
 }

@@ -60,15 +60,20 @@ static void turn_without_lock(struct kill_worker *me)
     kill_section(me, 0);
 }
 
+/* On a busy machine two of the workers may not run at the same time in a whole run. */
+enum { RUNS_MOST = 30 };
+
 static void test_no_lock_at_all_is_seen(void **state)
 {
     (void)state;
-    kill_prepare();
-    struct kill_result result;
+    struct kill_result result = {.wrong = 0};
     const struct kill_plan plan = {
         .workers = 4, .kills = 30, .turn = turn_without_lock, .wanted = 1 << HOLDER};
-    kill_run(&plan, &result);
-    kill_print("control: no lock", &result);
+    for (int i = 0; i < RUNS_MOST && (result.violations == 0 || result.wrong == 0); i++) {
+        kill_prepare();
+        kill_run(&plan, &result);
+        kill_print("control: no lock", &result);
+    }
     assert_true(result.violations > 0);
     assert_true(result.wrong > 0);
 }
@@ -90,15 +95,17 @@ static void turn_of_a_thief(struct kill_worker *me)
 static void test_a_lock_taken_from_the_living_is_seen(void **state)
 {
     (void)state;
-    kill_prepare();
-    struct kill_result result;
+    struct kill_result result = {.violations = 0};
     const struct kill_plan plan = {
         .workers = 4, .kills = 100, .turn = turn_of_a_thief, .wanted = 1 << HOLDER};
-    assert_mp_ok(mp_lock_create(&lock));
-    kill_run(&plan, &result);
-    kill_print("control: thief", &result);
+    for (int i = 0; i < RUNS_MOST && result.false_deaths + result.violations == 0; i++) {
+        kill_prepare();
+        assert_mp_ok(mp_lock_create(&lock));
+        kill_run(&plan, &result);
+        kill_print("control: thief", &result);
+        mp_lock_destroy(lock);
+    }
     assert_true(result.false_deaths + result.violations > 0);
-    mp_lock_destroy(lock);
 }
 
 /* A flag that one sleeper takes, and a semaphore that wakes one, waited for without end. */

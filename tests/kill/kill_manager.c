@@ -311,7 +311,8 @@ static void drain_queue(void)
     assert_mp_result(call(queue, "join", MP_NONE), 0); /* what the dead had taken counts as done */
 }
 
-static void assert_messages_are_right(const struct kill_result *result)
+/* Gives how many were sent. */
+static uint32_t assert_messages_are_right(const struct kill_result *result)
 {
     uint32_t lost = 0, sent = 0, unknown = 0;
     drain_queue();
@@ -328,10 +329,11 @@ static void assert_messages_are_right(const struct kill_result *result)
                   sent, lost, unknown);
     assert_true(lost <= result->by_role[WOKEN]);
     assert_true(unknown <= result->by_role[WAKER] + result->by_role[BYSTANDER]);
-    assert_true(sent > 0);
+    return sent;
 }
 
-static void torment(const char *name, int kills)
+/* False: it was not seen that somebody inherited, or no message was sent. */
+static bool torment_once(const char *name, int kills)
 {
     struct kill_result result;
     const struct kill_plan plan = {.workers = WORKERS,
@@ -348,15 +350,24 @@ static void torment(const char *name, int kills)
     kill_run(&plan, &result);
     kill_print(name, &result);
     kill_assert_clean(&plan, &result);
-    assert_true(result.recovered > 0 || kills < 100); /* of few none may have held */
     look();
     assert_locks_are_free();
-    assert_messages_are_right(&result);
+    uint32_t sent = assert_messages_are_right(&result);
     for (int i = 0; i < WORKERS; i++)
         assert_int_equal(number_at(MP(i)), atomic_load(&kill_board->worker[i].sure));
     assert_mp_result(mp_list_clear(shelf), 0);
     await_objects(manager, before);
     objects_end();
+    return result.recovered > 0 && sent > 0;
+}
+
+/* Both are chance, of few kills more so. */
+static void torment(const char *name, int kills)
+{
+    bool seen = false;
+    for (int runs = 0; runs < 30 && !seen; runs++)
+        seen = torment_once(name, kills);
+    assert_true(seen);
 }
 
 static void test_the_server_and_all_others_go_on(void **state)

@@ -24,6 +24,7 @@ struct waiting {
     const char *name, *type_id;
     int argument; /* of the constructor; 0: none */
     void (*prepare)(void);
+    int (*before_wait)(void); /* done before the wait is announced; may be NULL */
     int (*wait)(void);
     void (*happen)(void);
     bool at_once; /* it may happen before the server has noticed the death */
@@ -86,24 +87,28 @@ static int wait_event(void)
     return call(object, "wait", MP_NONE);
 }
 
+static int acquire_lock(void)
+{
+    return call(object, "acquire", MP_NONE);
+}
+
+/* Who has announced it has the lock until it waits: nobody notifies too early. */
 static int wait_condition(void)
 {
-    int rc = call(object, "acquire", MP_NONE);
-    if (rc >= 0)
-        rc = call(object, "wait", MP_NONE);
+    int rc = call(object, "wait", MP_NONE);
     return rc < 0 ? rc : call(object, "release", MP_NONE);
 }
 
 /* A unit, an item or a notification that the dead were given is gone. */
 static const struct waiting waitings[] = {
-    {"Lock", "Lock", 0, acquire_it, wait_acquire, release_it, true},
-    {"RLock", "RLock", 0, acquire_it, wait_acquire, release_it, true},
-    {"Semaphore", "Semaphore", 1, acquire_it, wait_acquire, release_it, false},
-    {"BoundedSemaphore", "BoundedSemaphore", 1, acquire_it, wait_acquire, release_it, true},
-    {"Event", "Event", 0, nothing, wait_event, set_it, true},
-    {"Condition", "Condition", 0, nothing, wait_condition, notify_one, false},
-    {"Queue.get", "Queue", 0, nothing, wait_get, put_one, false},
-    {"Queue.put", "Queue", 1, put_one, wait_put, get_one, false},
+    {"Lock", "Lock", 0, acquire_it, NULL, wait_acquire, release_it, true},
+    {"RLock", "RLock", 0, acquire_it, NULL, wait_acquire, release_it, true},
+    {"Semaphore", "Semaphore", 1, acquire_it, NULL, wait_acquire, release_it, false},
+    {"BoundedSemaphore", "BoundedSemaphore", 1, acquire_it, NULL, wait_acquire, release_it, true},
+    {"Event", "Event", 0, nothing, NULL, wait_event, set_it, true},
+    {"Condition", "Condition", 0, nothing, acquire_lock, wait_condition, notify_one, false},
+    {"Queue.get", "Queue", 0, nothing, NULL, wait_get, put_one, false},
+    {"Queue.put", "Queue", 1, put_one, NULL, wait_put, get_one, false},
 };
 
 /* ---- rounds ---------------------------------------------------------------------------------- */
@@ -113,6 +118,7 @@ static int wait_for_it(void *arg)
     const struct waiting *w = arg;
     bool first = atomic_load(&scene->waiter) == 0;
     mp_dict *sign_of_life = new_dict(manager, MP_NONE);
+    check(w->before_wait == NULL || w->before_wait() >= 0);
     atomic_store(first ? &scene->waiter : &scene->other, getpid());
     int rc = w->wait();
     mp_dict_destroy(sign_of_life);
@@ -135,7 +141,7 @@ static pid_t waiter_start(const struct waiting *w, const atomic_int *announced)
 /* With the victim goes an object that it alone had. */
 static void victim_dies(const struct waiting *w, pid_t victim, bool at_once)
 {
-    assert_objects(manager, 3);
+    await_objects(manager, 3);
     assert_int_equal(kill(victim, SIGKILL), 0);
     if (at_once)
         kill_pause(kill_rng(), 300);

@@ -116,12 +116,19 @@ static void turn_without_locks(struct kill_worker *me)
         consume(me, false);
 }
 
+/* Who waits for what the dead had is to leave all the same. */
+static void let_go(void)
+{
+    check(sem_post(&ring->items) == 0 && sem_post(&ring->places) == 0);
+}
+
 /* One run; true if the books show both what came wrong and what did not come. */
 static bool books_show_faults(void)
 {
     struct kill_result result;
     struct messages_sum sum;
-    const struct kill_plan plan = {.workers = WORKERS, .kills = 5, .turn = turn_without_locks};
+    const struct kill_plan plan = {
+        .workers = WORKERS, .kills = 5, .turn = turn_without_locks, .let_go = let_go};
     kill_prepare();
     messages_prepare();
     ring_make();

@@ -133,7 +133,6 @@ static void test_no_slot_is_lost_and_no_life_denied(void **state)
 {
     (void)state;
     static mp__owner filler[MP__SLOTS];
-    kill_prepare();
     struct kill_result result;
     const struct kill_plan plan = {
         .workers = WORKERS,
@@ -146,15 +145,18 @@ static void test_no_slot_is_lost_and_no_life_denied(void **state)
     names = kill_shared(sizeof *names);
     /* few are left, so that starters have to take slots of the dead */
     unsigned n = slots_take(filler, MP__SLOTS - 1 - LEFT_FREE);
-    kill_run(&plan, &result);
+    for (int runs = 0; atomic_load(&names->children_killed) == 0 && runs < 30; runs++) {
+        kill_prepare();
+        kill_run(&plan, &result);
+        kill_print("slots", &result);
+        kill_assert_clean(&plan, &result);
+    }
     slots_give(filler, n);
-    kill_print("slots", &result);
     print_message(
         "| slots             | children %llu, of which killed %llu, before they ran %llu |\n",
         (unsigned long long)atomic_load(&names->children),
         (unsigned long long)atomic_load(&names->children_killed),
         (unsigned long long)atomic_load(&names->killed_unborn));
-    kill_assert_clean(&plan, &result);
     assert_int_equal(atomic_load(&names->born_dead), 0);
     assert_true(atomic_load(&names->children_killed) > 0);
     assert_int_equal(slots_free_in_the_end(), MP__SLOTS - 1);

@@ -56,6 +56,7 @@ static void turn(struct kill_worker *me)
     kill_work(&me->rng);
     kill_dawdle(me, 8);
     places_leave(me);
+    kill_set_role(me, WAKER); /* so that who dies as a holder surely had one */
     kill_released(me, p->give());
 }
 

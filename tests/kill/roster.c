@@ -98,21 +98,24 @@ static void linger_at_step(const char *name)
     atomic_store(&mine->state, state);
 }
 
-/* The supervisor may be dead by now, and the parent who inherits orphans. */
-static bool is_supervisor(pid_t pid)
+/* The supervisor may be dead by now, and the parent who inherits orphans. Workers that begin at the
+   same time note the same, and the number last: it is never 0 again. */
+static void supervisor_note(pid_t pid)
 {
     struct look look;
     mp_process *maker = mp_parent_process();
-    return maker == NULL || (look_up(pid, &look) && look.parent == mp_process_pid(maker));
+    if (!look_up(pid, &look) || (maker != NULL && look.parent != mp_process_pid(maker)))
+        return;
+    atomic_store(&roster->supervisor.start, look.start);
+    atomic_store(&roster->supervisor.pid, pid);
 }
 
 int roster_sign(void *lingers)
 {
     uint32_t birth = atomic_fetch_add(&roster->births, 1);
     struct line *line = &roster->worker[birth % ROSTER_LINES];
-    pid_t parent = getppid();
-    if (roster_supervisor() == 0 && is_supervisor(parent))
-        line_write(&roster->supervisor, parent);
+    if (roster_supervisor() == 0)
+        supervisor_note(getppid());
     line_write(line, getpid());
     mine = line;
     dice = rng_start(kill_seed() + birth);

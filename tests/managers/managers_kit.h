@@ -69,6 +69,8 @@ pid_t server_pid(mp_manager *m);
 
 /* "127.0.0.1:port" of a port that is free, or was a moment ago. */
 const char *free_port(void);
+/* No other program's, as far as its pid is its own. */
+const char *abstract_address(void);
 
 /* ---- objects and their methods --------------------------------------------------------------- */
 

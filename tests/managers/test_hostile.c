@@ -16,7 +16,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { ENEMIES = 256, ROUNDS = 40, MIB = 1 << 20, MOST_MIB = 16 };
+enum { ENEMIES = 256, ROUNDS = 40, CALLS = 200, MIB = 1 << 20, MOST_MIB = 16 };
 
 /* ---- what they say --------------------------------------------------------------------------- */
 
@@ -231,10 +231,25 @@ static unsigned long connections_made(void)
     return sum;
 }
 
+/* How often the honest called once more: who gets no CPU for 20 ms may have to make room. */
+static int calls_again;
+
+static mp_manager *call_in(void)
+{
+    mp_manager *m;
+    int rc, calls = 1;
+    while ((rc = mp_manager_connect(&m, mp_manager_address(manager), NULL, 0, MP_FOREVER)) ==
+               MP_EDIED &&
+           calls++ < CALLS)
+        calls_again++;
+    assert_mp_result(rc, 0);
+    return m;
+}
+
 /* As a new client each time; every second round by what it had before, too. */
 static void be_served(mp_dict *dict, int round)
 {
-    mp_manager *m = connected_to(manager);
+    mp_manager *m = call_in();
     mp_dict *mine = new_dict(m, MP_DICT("round", round));
     assert_item_is(mine, MP("round"), MP(round));
     mp_dict_destroy(mine);
@@ -283,9 +298,9 @@ static void test_the_honest_are_served_among_256_enemies(void **state)
     check(child_wait(enemies) == 0);
     qsort(took, ROUNDS, sizeof *took, by_size);
     print_message("| hostile: %d connections, %lu made anew meanwhile, honest rounds served %d of "
-                  "%d, median %.2f ms, max %.2f ms, server %ld KiB |\n",
-                  ENEMIES, during, ROUNDS, ROUNDS, took[ROUNDS / 2] * 1e3, took[ROUNDS - 1] * 1e3,
-                  most);
+                  "%d, calls repeated %d, median %.2f ms, max %.2f ms, server %ld KiB |\n",
+                  ENEMIES, during, ROUNDS, ROUNDS, calls_again, took[ROUNDS / 2] * 1e3,
+                  took[ROUNDS - 1] * 1e3, most);
     print_horde();
     for (int i = 0; i < WAYS; i++)
         check(atomic_load(&horde->made[i]) > 0);

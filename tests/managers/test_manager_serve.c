@@ -51,7 +51,7 @@ static void test_serve_returns_when_a_client_asks_for_it(void **state)
     (void)state;
     serves_until_it_is_told(managers_path("serve.sock"));
     check(managers_names() == 0);
-    serves_until_it_is_told("@libmp test of serve");
+    serves_until_it_is_told(abstract_address());
     serves_until_it_is_told(free_port());
 }
 

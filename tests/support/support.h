@@ -61,8 +61,8 @@ int support_group_setup_processes(void **state);
 int support_setup(void **state);
 int support_teardown(void **state);
 
-/* Gives the running test this many seconds from now, in place of 45; five times as many under a
- * sanitizer or a launcher. LIBMP_TEST_TIME_LIMIT, if it is set to a larger number, wins. */
+/* Gives the running test this many seconds from now, in place of 45: more with a sanitizer or a
+ * launcher, which slow it down. LIBMP_TEST_TIME_LIMIT, if it is set to a larger number, wins. */
 void support_time_limit(unsigned seconds);
 
 /* ---- Asserts --------------------------------------------------------------------------------- */

@@ -193,7 +193,7 @@ struct other {
     mp_listener *listener;
     const char *says;
     size_t n;
-    bool stays;
+    bool stays, may_be_late; /* the client may have gone before it is heard */
     struct signal_pipe end;
 };
 
@@ -201,7 +201,8 @@ static void *be_another_server(void *arg)
 {
     struct other *other = arg;
     mp_connection *c = accept_from(other->listener);
-    check(write(mp_connection_fileno(c), other->says, other->n) == (ssize_t)other->n);
+    ssize_t said = send(mp_connection_fileno(c), other->says, other->n, MSG_NOSIGNAL);
+    check(said == (ssize_t)other->n || other->may_be_late);
     if (other->stays)
         check(pipe_await(&other->end) == 'x');
     mp_connection_destroy(c);
@@ -210,7 +211,11 @@ static void *be_another_server(void *arg)
 
 static void check_client_of(const char *says, size_t n, bool stays, double timeout, int code)
 {
-    struct other other = {open_listener(NULL, NULL), says, n, stays, {0}};
+    struct other other = {.listener = open_listener(NULL, NULL),
+                          .says = says,
+                          .n = n,
+                          .stays = stays,
+                          .may_be_late = code == MP_ETIMEOUT};
     mp_client_options options = {.authkey = KEY, .authkey_len = strlen(KEY)};
     mp_connection *connection = NULL;
     pthread_t thread;
@@ -304,10 +309,10 @@ static void test_a_stranger_has_five_seconds_for_all_of_it(void **state)
 {
     (void)state;
     mp_listener *listener = open_listener(NULL, KEY);
+    double start = clock_seconds();
     int silent = open_stranger(listener), slow = open_stranger(listener);
     let_in(listener, silent);
     let_in(listener, slow);
-    double start = clock_seconds();
     check(!has_ended(silent) && !has_ended(slow));
     bool silent_ended = false, slow_ended = false;
     while (!silent_ended || !slow_ended) {
@@ -359,11 +364,12 @@ static void answer_challenge(int fd)
     check(write(fd, answer, sizeof answer) == sizeof answer);
 }
 
-static void test_who_has_proven_the_key_makes_room_for_nobody(void **state)
+/* False: it took so long that the known one's time may have passed. */
+static bool known_stays_among_many(void)
 {
-    (void)state;
     enum { MANY = 40 };
     mp_listener *listener = open_listener(NULL, KEY);
+    double start = clock_seconds();
     int fds[MANY], known = open_stranger(listener);
     let_in(listener, known);
     answer_challenge(known);
@@ -373,16 +379,29 @@ static void test_who_has_proven_the_key_makes_room_for_nobody(void **state)
         fds[i] = open_stranger(listener);
         let_in(listener, fds[i]);
     }
-    check(has_ended(fds[0]) && !has_ended(known));
-    check(write(known, "\0\0\0\x1f#CHALLENGE#is-twenty-bytes-long", 35) == 35);
-    let_in(listener, known);
-    check(recv(known, (char[64]){0}, 64, 0) == 4 + 16);
-    check(write(known, "\0\0\0\x09#WELCOME#", 13) == 13);
-    mp_connection_destroy(accept_from(listener));
+    bool in_time = clock_seconds() - start < 3;
+    if (in_time) {
+        check(has_ended(fds[0]) && !has_ended(known));
+        check(write(known, "\0\0\0\x1f#CHALLENGE#is-twenty-bytes-long", 35) == 35);
+        let_in(listener, known);
+        check(recv(known, (char[64]){0}, 64, 0) == 4 + 16);
+        check(write(known, "\0\0\0\x09#WELCOME#", 13) == 13);
+        mp_connection_destroy(accept_from(listener));
+    }
     close(known);
     for (int i = 0; i < MANY; i++)
         close(fds[i]);
     mp_listener_destroy(listener);
+    return in_time;
+}
+
+static void test_who_has_proven_the_key_makes_room_for_nobody(void **state)
+{
+    (void)state;
+    bool in_time = false;
+    for (int i = 0; i < 5 && !in_time; i++)
+        in_time = known_stays_among_many();
+    check(in_time);
 }
 
 /* ---- several calls, several processes --------------------------------------------------------- */
