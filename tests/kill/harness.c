@@ -15,9 +15,6 @@
 
 enum { LOOK_EVERY = 16, STALL_PAUSES_KILLS_MS = 50 };
 
-/* Seconds without a turn after which the plan is asked whose fault it is. */
-static const double stall_suspicious = 0.5;
-
 struct kill_board *kill_board;
 
 /* A process at work: a plain child, or a process of the library. */
@@ -77,8 +74,9 @@ void kill_prepare(void)
     if (kill_board == NULL) {
         kill_board = kill_shared(sizeof *kill_board);
         seed = rng_seed();
-        dice = rng_start(seed);
-    }
+    } else
+        seed += UINT64_C(0x9e3779b97f4a7c15);
+    dice = rng_start(seed);
     memset((void *)kill_board, 0, sizeof *kill_board);
 }
 
@@ -265,10 +263,10 @@ bool kill_is_dying(const struct kill_worker *w)
 
 /* ---- progress -------------------------------------------------------------------------------- */
 
-static uint64_t turns_sum(const struct kill_plan *plan)
+uint64_t kill_turns(void)
 {
     uint64_t sum = 0;
-    for (int i = 0; i < plan->workers; i++)
+    for (int i = 0; i < KILL_WORKERS_MAX; i++)
         sum += atomic_load(&kill_board->worker[i].turns);
     return sum;
 }
@@ -276,7 +274,7 @@ static uint64_t turns_sum(const struct kill_plan *plan)
 /* True if the workers got on since the last look. */
 static bool progress_seen(struct harness *h)
 {
-    uint64_t turns = turns_sum(h->plan);
+    uint64_t turns = kill_turns();
     clock_count(&h->stall);
     if (h->stall.counted > h->result->worst_stall)
         h->result->worst_stall = h->stall.counted;
@@ -291,7 +289,7 @@ static bool progress_seen(struct harness *h)
 static bool progress_await(struct harness *h)
 {
     while (!progress_seen(h)) {
-        if (h->stall.counted > stall_suspicious && h->plan->stalled != NULL && h->plan->stalled())
+        if (h->stall.counted > KILL_SUSPICION && h->plan->stalled != NULL && h->plan->stalled())
             h->stall.counted = 0;
         if (h->stall.counted > KILL_HANG_SECONDS)
             return false;

@@ -20,7 +20,9 @@
 
 #include <stdatomic.h>
 
-enum { KILL_WORKERS_MAX = 16, KILL_HANG_SECONDS = 10 };
+/* A hang lasts longer than this; below the 5 s after which the library gives up by itself here and
+   there. What is chance is tried for again, in so many runs at most. */
+enum { KILL_WORKERS_MAX = 16, KILL_HANG_SECONDS = 4 * SUPPORT_TIME_FACTOR, KILL_RUNS_MOST = 30 };
 
 /* What a worker is doing. */
 enum kill_role { BYSTANDER, STARTER, WAITER, WOKEN, HOLDER, WAKER, KILL_ROLES };
@@ -46,6 +48,9 @@ struct kill_board {
 };
 extern struct kill_board *kill_board;
 
+/* Seconds without a turn after which the plan is asked whose fault it is. */
+#define KILL_SUSPICION 0.5
+
 struct kill_plan {
     int workers;
     int kills;
@@ -68,7 +73,7 @@ struct kill_result {
     uint64_t seed;
 };
 
-/* Makes the board, empty, and a new random sequence; once per test, and before each further run. */
+/* Makes the board, empty, and a new random sequence; before each run. */
 void kill_prepare(void);
 /* The caller goes on in a child; the first process stands in for an init that may be slow: it reaps at
    once what is orphaned below it, and leaves with the child's result. Before all else in main. */
@@ -95,6 +100,8 @@ static inline void kill_set_role(struct kill_worker *me, enum kill_role role)
     atomic_store(&me->role, (uint32_t)role);
 }
 bool kill_is_dying(const struct kill_worker *w);
+/* All turns since the board was made. */
+uint64_t kill_turns(void);
 /* The hook that turns marked steps into roles, for a process at work for `me`; NULL: no more. At one
    step in `dawdle_one_in` the process lingers, so that the kill finds it there. */
 void kill_follow_steps(struct kill_worker *me, unsigned dawdle_one_in);

@@ -86,7 +86,7 @@ static void meetings_test(const char *name, int workers)
         .replace_within = 20000,
         .wanted = 1 << WAITER | 1 << WOKEN | 1 << HOLDER | 1 << WAKER,
     };
-    const int runs_most = plan.kills < 300 ? 1 : 30; /* to break one is chance, and rare */
+    const int runs_most = plan.kills < 300 ? 1 : KILL_RUNS_MOST; /* to break one is rare chance */
     for (int runs = 0; result.recovered == 0 && runs < runs_most; runs++)
         meetings_run(name, &plan, &result);
     assert_true(result.recovered > 0 || plan.kills < 300);

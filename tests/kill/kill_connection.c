@@ -212,10 +212,9 @@ static void kill_ends(const char *victim, void (*round)(struct stream *, struct 
     for (int i = 0; i < STREAMS; i++) {
         struct outcome outcome = {0};
         bool tears = must_tear && streams[i].most == LARGE;
-        while (outcome.kills < kills)
-            round(&streams[i], &outcome);
         /* to be killed inside a message is chance: of few it may have met none */
-        while (tears && outcome.inside == 0 && outcome.kills < kills + 1000)
+        while (outcome.kills < kills ||
+               (tears && outcome.inside == 0 && outcome.kills < kills + 1000))
             round(&streams[i], &outcome);
         outcome_print(victim, &streams[i], &outcome);
         check(outcome.torn == 0 && outcome.wrong_ends == 0);

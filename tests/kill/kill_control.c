@@ -61,15 +61,13 @@ static void turn_without_lock(struct kill_worker *me)
 }
 
 /* On a busy machine two of the workers may not run at the same time in a whole run. */
-enum { RUNS_MOST = 30 };
-
 static void test_no_lock_at_all_is_seen(void **state)
 {
     (void)state;
     struct kill_result result = {.wrong = 0};
     const struct kill_plan plan = {
         .workers = 4, .kills = 30, .turn = turn_without_lock, .wanted = 1 << HOLDER};
-    for (int i = 0; i < RUNS_MOST && (result.violations == 0 || result.wrong == 0); i++) {
+    for (int i = 0; i < KILL_RUNS_MOST && (result.violations == 0 || result.wrong == 0); i++) {
         kill_prepare();
         kill_run(&plan, &result);
         kill_print("control: no lock", &result);
@@ -98,7 +96,7 @@ static void test_a_lock_taken_from_the_living_is_seen(void **state)
     struct kill_result result = {.violations = 0};
     const struct kill_plan plan = {
         .workers = 4, .kills = 100, .turn = turn_of_a_thief, .wanted = 1 << HOLDER};
-    for (int i = 0; i < RUNS_MOST && result.false_deaths + result.violations == 0; i++) {
+    for (int i = 0; i < KILL_RUNS_MOST && result.false_deaths + result.violations == 0; i++) {
         kill_prepare();
         assert_mp_ok(mp_lock_create(&lock));
         kill_run(&plan, &result);

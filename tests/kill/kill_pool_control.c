@@ -81,6 +81,7 @@ static void workers_run(void)
 
 static void torment(const char *name, bool anew, struct chores_sum *sum)
 {
+    support_time_limit(100);
     kill_prepare();
     roster_prepare();
     chores_prepare(TASKS);
@@ -106,13 +107,11 @@ static void torment(const char *name, bool anew, struct chores_sum *sum)
 }
 
 /* A killer who has no processor may come too late for a whole run. */
-enum { RUNS_MOST = 30 };
-
 static void test_what_a_shared_counter_gave_to_the_dead_is_lost(void **state)
 {
     (void)state;
     struct chores_sum sum = {.unresolved = 0};
-    for (int i = 0; i < RUNS_MOST && sum.unresolved == 0; i++)
+    for (int i = 0; i < KILL_RUNS_MOST && sum.unresolved == 0; i++)
         torment("control: counter", false, &sum);
     assert_true(sum.unresolved > 0);
 }
@@ -121,7 +120,7 @@ static void test_chunks_begun_anew_run_items_twice(void **state)
 {
     (void)state;
     struct chores_sum sum = {.rerun = 0};
-    for (int i = 0; i < RUNS_MOST && sum.rerun == 0; i++)
+    for (int i = 0; i < KILL_RUNS_MOST && sum.rerun == 0; i++)
         torment("control: anew", true, &sum);
     assert_true(sum.rerun > 0);
 }

@@ -53,14 +53,19 @@ static bool stalled(void)
     return true;
 }
 
-/* What is held by one who is slow is not lost. */
+/* What is held by one who is slow is not lost: time counts while nobody takes a turn. */
 static void let_go(void)
 {
     static struct kill_clock patience;
-    if (patience.last == 0)
+    static uint64_t seen;
+    uint64_t turns = kill_turns();
+    if (turns != seen) {
+        seen = turns;
         kill_clock_start(&patience);
-    if (!kill_clock_tick(&patience, 0.5) && stalled())
+    } else if (!kill_clock_tick(&patience, KILL_SUSPICION)) {
+        (void)stalled();
         kill_clock_start(&patience);
+    }
 }
 
 static void test_only_units_of_the_dead_are_gone(void **state)

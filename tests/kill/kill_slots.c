@@ -129,11 +129,24 @@ static unsigned slots_free_in_the_end(void)
     return n;
 }
 
+static void starters_run(const struct kill_plan *plan)
+{
+    static mp__owner filler[MP__SLOTS];
+    struct kill_result result;
+    kill_prepare();
+    for (int i = 0; i < WORKERS; i++)
+        atomic_store(&names->owner[i], 0);
+    /* few are left, so that starters have to take slots of the dead */
+    unsigned n = slots_take(filler, MP__SLOTS - 1 - LEFT_FREE);
+    kill_run(plan, &result);
+    slots_give(filler, n);
+    kill_print("slots", &result);
+    kill_assert_clean(plan, &result);
+}
+
 static void test_no_slot_is_lost_and_no_life_denied(void **state)
 {
     (void)state;
-    static mp__owner filler[MP__SLOTS];
-    struct kill_result result;
     const struct kill_plan plan = {
         .workers = WORKERS,
         .kills = kill_count(300),
@@ -143,15 +156,9 @@ static void test_no_slot_is_lost_and_no_life_denied(void **state)
         .wanted = 1 << STARTER,
     };
     names = kill_shared(sizeof *names);
-    /* few are left, so that starters have to take slots of the dead */
-    unsigned n = slots_take(filler, MP__SLOTS - 1 - LEFT_FREE);
-    for (int runs = 0; atomic_load(&names->children_killed) == 0 && runs < 30; runs++) {
-        kill_prepare();
-        kill_run(&plan, &result);
-        kill_print("slots", &result);
-        kill_assert_clean(&plan, &result);
-    }
-    slots_give(filler, n);
+    /* of few kills none may have met a child */
+    for (int i = 0; i < KILL_RUNS_MOST && atomic_load(&names->children_killed) == 0; i++)
+        starters_run(&plan);
     print_message(
         "| slots             | children %llu, of which killed %llu, before they ran %llu |\n",
         (unsigned long long)atomic_load(&names->children),

@@ -15,7 +15,7 @@
 
 #include "kill/harness.h"
 
-enum { STEPS_BOUND = 20, STEPS_PARTNERS = 3 }; /* seconds */
+enum { STEPS_BOUND = KILL_HANG_SECONDS, STEPS_PARTNERS = 3 };
 
 enum steps_whose { IN_THE_ACTOR, IN_ITS_CHILDREN };
 
