@@ -109,17 +109,23 @@ def recursive_locks(m):
     raises(RuntimeError, in_thread, r.release)
     r.release()
     r.release()
-    waiting = Thread(r.acquire, True, HANGS)
-    r.release()
+    over = threading.Event()
+
+    def take():
+        got = r.acquire(True, HANGS)
+        over.wait(HANGS)  # whose thread has ended anybody may release
+        return got
 
     def both():
         got = r.acquire(False)
         r.release()
         return got
 
+    waiting = Thread(take)
+    r.release()
     raises(RuntimeError, r.release)
+    over.set()
     same(waiting.result(), True)
-    del waiting
     r = m.RLock()
     same(in_thread(both), True)
     with r:
