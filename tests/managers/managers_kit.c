@@ -201,8 +201,8 @@ const char *abstract_address(void)
     return text;
 }
 
-/* Below those that systems give to who asks for any, and no two processes that run at a time begin
- * at the same: hardly anybody takes it meanwhile. */
+/* Below those that systems give to who asks for any, and from sixteen that only this pid and some far
+ * from it begin with: hardly anybody takes it meanwhile. */
 const char *free_port(void)
 {
     static char text[32];

@@ -51,7 +51,7 @@ static int echo(void *arg)
 /* A poll that must find nothing, with the time it may take. */
 static void expect_nothing(mp_connection *c, double timeout, double least, double most)
 {
-    for (struct tries tries = {.least = least, .most = most}; try_again(&tries);)
+    for (struct timing timing = {.least = least, .most = most}; try_again(&timing);)
         assert_mp_result(mp_connection_poll(c, timeout), 0);
 }
 
@@ -271,7 +271,7 @@ static void test_context(void **state)
 static void test_wait_empty(void **state)
 {
     (void)state;
-    for (struct tries tries = {.least = 0.2, .most = 1.0}; try_again(&tries);)
+    for (struct timing timing = {.least = 0.2, .most = 1.0}; try_again(&timing);)
         assert_mp_result(mp_wait(NULL, 0, 0.2), 0);
 }
 

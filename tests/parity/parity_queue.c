@@ -72,11 +72,11 @@ static void test_put(void **state)
     assert_mp_result(mp_queue_put_nowait(queue, MP(5)), 0);
     assert_mp_result(mp_queue_put_nowait(queue, MP(6)), 0);
     check(!mp_queue_empty(queue) && mp_queue_full(queue));
-    for (struct tries tries = {.most = AT_ONCE}; try_again(&tries);)
+    for (struct timing timing = {.most = AT_ONCE}; try_again(&timing);)
         assert_mp_error(mp_queue_put(queue, MP(7), MP_NOWAIT), MP_EFULL);
-    for (struct tries tries = {.most = AT_ONCE}; try_again(&tries);)
+    for (struct timing timing = {.most = AT_ONCE}; try_again(&timing);)
         assert_mp_error(mp_queue_put_nowait(queue, MP(7)), MP_EFULL);
-    for (struct tries tries = {.most = AT_ONCE}; try_again(&tries);)
+    for (struct timing timing = {.most = AT_ONCE}; try_again(&timing);)
         assert_mp_error(mp_queue_put(queue, MP(7), -3.0), MP_EFULL);
     check(seconds_of(mp_queue_put(queue, MP(7), 0.2), MP_EFULL) >= 0.2);
     check(seconds_of(mp_queue_put_bytes(queue, "x", 1, 0.2), MP_EFULL) >= 0.2);
@@ -113,11 +113,11 @@ static void test_get(void **state)
     check(get_int(queue, MP_NOWAIT) == 4);
     check(get_int(queue, -1.0) == 5);
     check(mp_queue_empty(queue));
-    for (struct tries tries = {.most = AT_ONCE}; try_again(&tries);)
+    for (struct timing timing = {.most = AT_ONCE}; try_again(&timing);)
         assert_mp_error(mp_queue_get(queue, NULL, MP_NOWAIT), MP_EEMPTY);
-    for (struct tries tries = {.most = AT_ONCE}; try_again(&tries);)
+    for (struct timing timing = {.most = AT_ONCE}; try_again(&timing);)
         assert_mp_error(mp_queue_get_nowait(queue, NULL), MP_EEMPTY);
-    for (struct tries tries = {.most = AT_ONCE}; try_again(&tries);)
+    for (struct timing timing = {.most = AT_ONCE}; try_again(&timing);)
         assert_mp_error(mp_queue_get(queue, NULL, -3.0), MP_EEMPTY);
     check(seconds_of(mp_queue_get(queue, NULL, 0.2), MP_EEMPTY) >= 0.2);
     check(seconds_of(mp_queue_get_bytes(queue, NULL, NULL, 0.2), MP_EEMPTY) >= 0.2);

@@ -190,10 +190,10 @@ static void test_wait_timeout(void **state)
     mp_connection *a, *b;
     assert_mp_result(mp_pipe(&a, &b, true), 0);
     mp_waitable items[] = {MP_WAITABLE(a), MP_WAITABLE(b)};
-    for (struct tries tries = {.least = 0.5, .most = 1.5}; try_again(&tries);)
+    for (struct timing timing = {.least = 0.5, .most = 1.5}; try_again(&timing);)
         assert_mp_result(mp_wait(items, 2, 0.5), 0);
     assert_mp_result(mp_connection_send(b, mp_obj_none()), 0);
-    for (struct tries tries = {.most = 0.4}; try_again(&tries);)
+    for (struct timing timing = {.most = 0.4}; try_again(&timing);)
         assert_mp_result(mp_wait(items, 2, 20), 1);
     check(items[0].ready && !items[1].ready);
     mp_connection_destroy(a);
@@ -242,7 +242,7 @@ static void test_neg_timeout(void **state)
     mp_connection *a, *b;
     assert_mp_result(mp_pipe(&a, &b, true), 0);
     mp_waitable item = MP_WAITABLE(a);
-    for (struct tries tries = {.most = 0.2}; try_again(&tries);)
+    for (struct timing timing = {.most = 0.2}; try_again(&timing);)
         assert_mp_result(mp_wait(&item, 1, -1), 0);
     mp_connection_destroy(a);
     mp_connection_destroy(b);

@@ -12,21 +12,21 @@ double clock_seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
-bool support_try_again(struct tries *tries, const char *file, int line)
+bool support_try_again(struct timing *timing, const char *file, int line)
 {
     enum { MOST_TRIES = 20 };
-    if (tries->count > 0) {
-        double took = clock_seconds() - tries->began_at;
-        if (took < tries->least)
-            support_fail(file, line, "took %.6f s, less than %.6f", took, tries->least);
-        if (took < tries->most)
+    if (timing->count > 0) {
+        double took = clock_seconds() - timing->began_at;
+        if (took < timing->least)
+            support_fail(file, line, "took %.6f s, less than %.6f", took, timing->least);
+        if (took < timing->most)
             return false;
-        if (tries->count == MOST_TRIES)
+        if (timing->count == MOST_TRIES)
             support_fail(file, line, "took %.6f s the last of %d times, not less than %.6f", took,
-                         tries->count, tries->most);
+                         timing->count, timing->most);
     }
-    tries->count++;
-    tries->began_at = clock_seconds();
+    timing->count++;
+    timing->began_at = clock_seconds();
     return true;
 }
 

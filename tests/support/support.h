@@ -165,17 +165,17 @@ double clock_seconds(void);
 /* Something that takes `least` seconds or more, and less than `most`. Now and then the machine
  * stands still, and one try takes longer, but hardly each of twenty:
  *
- *     for (struct tries tries = {.most = 0.2}; try_again(&tries);)
+ *     for (struct timing timing = {.most = 0.2}; try_again(&timing);)
  *         assert_mp_error(mp_queue_get(queue, NULL, MP_NOWAIT), MP_EEMPTY);
  *
  * ends after the first that was quick enough. It fails after one that was too quick, or twenty that
  * were all too slow. */
-struct tries {
+struct timing {
     double least, most;
     double began_at; /* the one that is going on */
     int count;
 };
-#define try_again(tries) support_try_again((tries), __FILE__, __LINE__)
-bool support_try_again(struct tries *tries, const char *file, int line);
+#define try_again(timing) support_try_again((timing), __FILE__, __LINE__)
+bool support_try_again(struct timing *timing, const char *file, int line);
 
 #endif

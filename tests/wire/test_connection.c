@@ -262,7 +262,7 @@ static void test_a_forked_child_uses_and_closes_its_own_copy(void **state)
 
 static void poll_in_vain(mp_connection *c, double timeout, double most)
 {
-    for (struct tries tries = {.least = timeout, .most = most}; try_again(&tries);)
+    for (struct timing timing = {.least = timeout, .most = most}; try_again(&timing);)
         assert_mp_result(mp_connection_poll(c, timeout), 0);
 }
 

@@ -46,7 +46,7 @@ static void test_all_that_is_ready_is_marked_where_it_stands(void **state)
 static void test_without_items_the_time_is_waited_out(void **state)
 {
     (void)state;
-    for (struct tries tries = {.most = 0.2}; try_again(&tries);) {
+    for (struct timing timing = {.most = 0.2}; try_again(&timing);) {
         assert_mp_result(mp_wait(NULL, 0, MP_NOWAIT), 0);
         assert_mp_result(mp_wait(NULL, 0, -1.0), 0);
     }
