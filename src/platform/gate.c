@@ -38,12 +38,13 @@ static bool sem_wait_until(sem_t *sem, mp__moment until)
 }
 #else
 /* Counted on the real-time clock: when that is set back, one slice gets longer, no wait does, as
-   waiters look at the monotonic clock between slices. */
+   waiters look at the monotonic clock between slices. That one is read first: who is held up
+   between the two sleeps longer, not too short. */
 static bool sem_wait_until(sem_t *sem, mp__moment until)
 {
+    int64_t span = until - mp__now();
     struct timespec wall;
     clock_gettime(CLOCK_REALTIME, &wall);
-    int64_t span = until - mp__now();
     int64_t now = (int64_t)wall.tv_sec * MP__SECOND + wall.tv_nsec;
     if (span < 0)
         span = 0;

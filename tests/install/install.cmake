@@ -80,7 +80,7 @@ function(check_examples)
             continue()
         endif()
         string(APPEND tests "add_test(${id} ${CHECK_EXAMPLE} ${id} ${here}/build/${program})\n"
-                            "set_tests_properties(${id} PROPERTIES SKIP_RETURN_CODE 77)\n")
+                            "set_tests_properties(${id} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 180)\n")
     endforeach()
     file(WRITE ${here}/run/CTestTestfile.cmake "${tests}")
     # Most of their time they sleep.

@@ -2,6 +2,7 @@
 #include "managers/managers_kit.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -200,17 +201,21 @@ const char *abstract_address(void)
     return text;
 }
 
-/* Below those that systems give to who asks for any: it stays free. */
+/* Below those that systems give to who asks for any, and from sixteen that only this pid and some far
+ * from it begin with: hardly anybody takes it meanwhile. */
 const char *free_port(void)
 {
     static char text[32];
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    struct rng rng = rng_start(rng_seed() + (uint64_t)getpid());
+    static unsigned next;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     check(fd >= 0);
-    do
-        address.sin_port = htons((uint16_t)(10000 + rng_below(&rng, 20000)));
-    while (bind(fd, (const struct sockaddr *)&address, sizeof address) != 0);
+    for (int rc = -1; rc != 0;) {
+        unsigned place = ((unsigned)getpid() * 16 + next++) % 20000;
+        address.sin_port = htons((uint16_t)(10000 + place));
+        rc = bind(fd, (const struct sockaddr *)&address, sizeof address);
+        check(rc == 0 || errno == EADDRINUSE);
+    }
     (void)snprintf(text, sizeof text, "127.0.0.1:%d", ntohs(address.sin_port));
     (void)close(fd);
     return text;

@@ -3,6 +3,7 @@
  * small. */
 #include "base/sanitized.h"
 #include "managers/raw_client.h"
+#include "wire/pressed_out.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +17,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { ENEMIES = 256, ROUNDS = 40, CALLS = 200, MIB = 1 << 20, MOST_MIB = 16 };
+enum { ENEMIES = 256, ROUNDS = 40, MIB = 1 << 20, MOST_MIB = 16 };
 
 /* ---- what they say --------------------------------------------------------------------------- */
 
@@ -231,25 +232,18 @@ static unsigned long connections_made(void)
     return sum;
 }
 
-/* How often the honest called once more: who gets no CPU for 20 ms may have to make room. */
-static int calls_again;
+static int calls_again; /* of the honest */
 
-static mp_manager *call_in(void)
+static int call_in(void *out)
 {
-    mp_manager *m;
-    int rc, calls = 1;
-    while ((rc = mp_manager_connect(&m, mp_manager_address(manager), NULL, 0, MP_FOREVER)) ==
-               MP_EDIED &&
-           calls++ < CALLS)
-        calls_again++;
-    assert_mp_result(rc, 0);
-    return m;
+    return mp_manager_connect(out, mp_manager_address(manager), NULL, 0, MP_FOREVER);
 }
 
 /* As a new client each time; every second round by what it had before, too. */
 static void be_served(mp_dict *dict, int round)
 {
-    mp_manager *m = call_in();
+    mp_manager *m;
+    assert_mp_result(call_until_served(call_in, &m, MP_EDIED, &calls_again), 0);
     mp_dict *mine = new_dict(m, MP_DICT("round", round));
     assert_item_is(mine, MP("round"), MP(round));
     mp_dict_destroy(mine);

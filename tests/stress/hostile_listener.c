@@ -5,6 +5,7 @@
 #include "platform/platform.h"
 #include "wire/address.h"
 #include "wire/doors.h"
+#include "wire/pressed_out.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -16,7 +17,7 @@
 
 #define KEY "abracadabra"
 
-enum { HOSTILE = 256, HONEST = 40, RSS_MOST_MIB = 16, PATIENCE = 60, CALLS = 200 };
+enum { HOSTILE = 256, HONEST = 40, RSS_MOST_MIB = 16, PATIENCE = 60 };
 
 enum kind { SILENT, BYTE_WISE, HUGE_LENGTHS, GARBAGE, RESETS, WRONG_KEYS, KINDS };
 
@@ -182,21 +183,12 @@ static int listen_to_all(void *arg)
 
 /* ---- the honest ------------------------------------------------------------------------------- */
 
-/* How often the honest called once more: who gets no CPU for 20 ms may have to make room. */
-static int calls_again;
+static int calls_again; /* of the honest */
 
-static mp_connection *call_in(void)
+static int call_in(void *out)
 {
     mp_client_options options = {.authkey = KEY, .authkey_len = strlen(KEY)};
-    mp_connection *connection;
-    int rc;
-    for (int calls = 1;
-         (rc = mp_client(&connection, address_text, &options, PATIENCE)) == MP_EEOF &&
-         calls < CALLS;
-         calls++)
-        calls_again++;
-    assert_mp_result(rc, 0);
-    return connection;
+    return mp_client(out, address_text, &options, PATIENCE);
 }
 
 /* Gives the milliseconds that it took to be connected. */
@@ -205,7 +197,8 @@ static double be_served(const char *text)
     char got[16];
     size_t n;
     double start = clock_seconds();
-    mp_connection *connection = call_in();
+    mp_connection *connection;
+    assert_mp_result(call_until_served(call_in, &connection, MP_EEOF, &calls_again), 0);
     double time = clock_seconds() - start;
     assert_mp_result(mp_connection_send_bytes(connection, text, strlen(text)), 0);
     assert_mp_result(mp_connection_recv_bytes_into(connection, got, sizeof got, &n), 0);

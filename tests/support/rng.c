@@ -12,6 +12,24 @@ double clock_seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
+bool support_try_again(struct timing *timing, const char *file, int line)
+{
+    enum { MOST_TRIES = 20 };
+    if (timing->count > 0) {
+        double took = clock_seconds() - timing->began_at;
+        if (took < timing->least)
+            support_fail(file, line, "took %.6f s, less than %.6f", took, timing->least);
+        if (took < timing->most)
+            return false;
+        if (timing->count == MOST_TRIES)
+            support_fail(file, line, "took %.6f s the last of %d times, not less than %.6f", took,
+                         timing->count, timing->most);
+    }
+    timing->count++;
+    timing->began_at = clock_seconds();
+    return true;
+}
+
 uint64_t rng_seed(void)
 {
     const char *text = getenv("LIBMP_TEST_SEED");

@@ -162,4 +162,20 @@ size_t rng_below(struct rng *rng, size_t bound);
 /* Monotonic. */
 double clock_seconds(void);
 
+/* Something that takes `least` seconds or more, and less than `most`. Now and then the machine
+ * stands still, and one try takes longer, but hardly each of twenty:
+ *
+ *     for (struct timing timing = {.most = 0.2}; try_again(&timing);)
+ *         assert_mp_error(mp_queue_get(queue, NULL, MP_NOWAIT), MP_EEMPTY);
+ *
+ * ends after the first that was quick enough. It fails after one that was too quick, or twenty that
+ * were all too slow. */
+struct timing {
+    double least, most;
+    double began_at; /* the one that is going on */
+    int count;
+};
+#define try_again(timing) support_try_again((timing), __FILE__, __LINE__)
+bool support_try_again(struct timing *timing, const char *file, int line);
+
 #endif

@@ -40,10 +40,15 @@ static bool is_held_here(void)
     return result == 0;
 }
 
+/* Written under the lock: who has the lock and reads true knows that the waiter gave it up, and so
+ * that it waits. */
+static bool is_waited;
+
 static int wait_once(void *arg)
 {
     (void)arg;
     hold();
+    is_waited = true;
     int result = mp_condition_wait(condition, MP_FOREVER);
     give();
     return result;
@@ -136,19 +141,6 @@ static void test_anothers_lock_is_as_none(void **state)
     give();
 }
 
-static bool has_held;
-
-/* Once the lock is another's after that, it waits. */
-static int hold_and_wait_once(void *arg)
-{
-    (void)arg;
-    hold();
-    has_held = true;
-    int result = mp_condition_wait(condition, MP_FOREVER);
-    give();
-    return result;
-}
-
 static void test_all_levels_of_the_lock_are_given_up_and_taken_back(void **state)
 {
     (void)state;
@@ -156,9 +148,9 @@ static void test_all_levels_of_the_lock_are_given_up_and_taken_back(void **state
     struct waiter waiter;
     for (int i = 0; i < LEVELS; i++)
         hold();
-    has_held = false;
-    waiter_start_thread(&waiter, hold_and_wait_once, NULL); /* sleeps for the lock */
-    while (!has_held)
+    is_waited = false;
+    waiter_start_thread(&waiter, wait_once, NULL); /* sleeps for the lock */
+    while (!is_waited)
         assert_mp_error(mp_condition_wait(condition, 0.05), MP_ETIMEOUT);
     assert_mp_result(mp_condition_notify_all(condition), 0);
     for (int i = 0; i < LEVELS; i++) {

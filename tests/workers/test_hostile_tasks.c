@@ -16,9 +16,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Longer than an honest item takes on a machine that is busy with other things, or stands still for
- * a moment; and longer than anything but a hang. */
+/* Longer than an honest item takes on a machine that stands still for a moment: it is waited for. */
 #define LIMIT 3.0
+/* Longer than anything but a hang: nobody waits for it. */
 #define LONG_LIMIT 30.0
 
 /* ---- crashes -------------------------------------------------------------------------------- */
