@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PATIENCE = 20, PATHS = 4 };
+enum { PATIENCE = 4 * SUPPORT_TIME_FACTOR, PATHS = 4 };
 
 mp_manager *manager;
 
