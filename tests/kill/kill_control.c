@@ -39,14 +39,18 @@ static void turn_of_bare_semaphore(struct kill_worker *me)
     check(sem_post(&bare->sem) == 0);
 }
 
+/* Whatever number is asked for: they end with the first hang, and the first wake that is lost. */
+enum { CONTROL_KILLS = 2000, CONTROL_ROUNDS = 300 };
+
 static void test_a_bare_semaphore_as_a_lock_hangs(void **state)
 {
     (void)state;
+    support_time_limit(300);
     kill_prepare();
     make();
     struct kill_result result;
     const struct kill_plan plan = {.workers = 4,
-                                   .kills = kill_count(2000),
+                                   .kills = CONTROL_KILLS,
                                    .turn = turn_of_bare_semaphore,
                                    .wanted = 1 << HOLDER | 1 << WAKER};
     kill_run(&plan, &result);
@@ -137,11 +141,12 @@ static bool is_settled(bool victim_returned)
 static void test_a_wait_without_slices_loses_wakes(void **state)
 {
     (void)state;
+    support_time_limit(300);
     kill_prepare();
     struct sparse_result result;
     const struct sparse_plan plan = {
         .prepare = make, .sleep = sleep_unsliced, .wake = wake_unsliced, .is_settled = is_settled};
-    sparse_run(&plan, kill_count(300), &result);
+    sparse_run(&plan, CONTROL_ROUNDS, &result);
     sparse_print("control: unsliced", &result);
     assert_true(result.lost > 0);
 }

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Longer than a loan to a child that never begins, shorter than what a server gives a handshake. */
 enum { PATIENCE = 4 * SUPPORT_TIME_FACTOR, PATHS = 4 };
 
 mp_manager *manager;
